@@ -1,0 +1,1 @@
+"""The index: what it is made of, how it is built, and how it answers."""

@@ -1,0 +1,1 @@
+"""The plain NumPy twin of every kernel: the tests' oracle, and what runs without Numba."""

@@ -1,0 +1,1 @@
+"""What is learned from data, each a plain function over arrays."""
