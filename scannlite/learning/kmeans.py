@@ -95,7 +95,7 @@ def train_centroids(  # noqa: PLR0913
         (small,) = np.nonzero(counts < (least if step < iterations // 2 else 1))
         _start_anew(small, X, leaf, centroids, rng)
         mean = float(distance.mean(dtype=np.float64))
-        if len(small) == 0 and before - mean <= tolerance * before:
+        if len(small) == 0 and before - mean <= tolerance * mean:
             break
         before = mean
     return _fill_empty(X, unit(centroids) if spherical else centroids, spherical=spherical)
