@@ -1,0 +1,50 @@
+# `make demo` and `make test` are all a newcomer needs: both make .venv and install what they use.
+.POSIX:
+.PHONY: help demo test check nojit bounds clean
+
+PYTHON = python3
+BIN = .venv/bin
+PYTEST = $(BIN)/python -m pytest
+NUMERIC = tests/kernels tests/learning tests/engine
+
+help:
+	@echo 'make demo    index handwritten digits, search them, draw a picture'
+	@echo 'make test    all tests, kernels compiled, warnings are errors'
+	@echo 'make check   lint, format, types, floors'
+	@echo 'make nojit   all tests, NumPy twins in place of compiled kernels'
+	@echo 'make bounds  kernels, learning and engine, compiled from nothing, array bounds checked'
+	@echo 'make clean   remove .venv and everything else that was made here'
+
+demo: .venv/installed
+	$(BIN)/scannlite demo
+
+test: .venv/installed
+	$(PYTEST)
+
+check: .venv/checkers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(PYTEST) -q tests/test_floors.py tests/test_exports.py
+
+nojit: .venv/installed
+	SCANNLITE_NUMBA=0 $(PYTEST)
+
+bounds: .venv/installed
+	rm -rf .venv/bounds-cache
+	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=.venv/bounds-cache $(PYTEST) $$(ls -d $(NUMERIC) 2>/dev/null)
+
+clean:
+	rm -rf .venv .venv-scann .pytest_cache .ruff_cache .mypy_cache .hypothesis scannlite-demo
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A newer pip first: dependency groups need pip 25.1.
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[demo,progress]' --group test
+	touch $@
+
+.venv/checkers: .venv/installed
+	$(BIN)/python -m pip install --quiet --group check
+	touch $@

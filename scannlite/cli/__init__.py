@@ -1,0 +1,60 @@
+"""The shell's way in: ``scannlite demo | build | search | info``.
+
+Thin: names and shapes change here, nothing is computed here. ``commands`` holds one small function
+a command and the table of them all, ``flags`` turns words into options, ``output`` turns results
+into lines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+
+from scannlite import __version__
+from scannlite.cli.commands import COMMANDS
+from scannlite.cli.output import complain, warn_in_one_line
+from scannlite.errors import ScannliteError
+
+__all__ = ["main"]
+
+BAD_INPUT, INTERRUPTED, CLOSED_PIPE = 2, 130, 141
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and give the shell's exit code: 0, 2 (bad input), 130 (Ctrl-C), 141 (pipe).
+
+    Args:
+        argv: the words after ``scannlite``; None for those of this process.
+    """
+    arguments = parser().parse_args(argv)
+    with warnings.catch_warnings():
+        warnings.showwarning = warn_in_one_line
+        try:
+            arguments.run(arguments)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # no word at exit either
+            return CLOSED_PIPE
+        except KeyboardInterrupt:
+            return INTERRUPTED
+        except (ScannliteError, OSError) as error:
+            complain(error)
+            return BAD_INPUT
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command with its words."""
+    root = argparse.ArgumentParser(
+        prog="scannlite", description="ScaNN's search on any machine that runs Python."
+    )
+    root.add_argument("--version", action="version", version=f"scannlite {__version__}")
+    commands = root.add_subparsers(metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        words = commands.add_parser(name, help=command.help, description=command.help)
+        words.set_defaults(run=command.run)
+        command.declare(words)
+    return root

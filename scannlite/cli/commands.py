@@ -1,0 +1,251 @@
+"""The commands, one small function each, and the table of them all."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from scannlite.cli.flags import declare_options, options_from
+from scannlite.cli.output import (
+    Progress,
+    human,
+    neighbours_as_json,
+    neighbours_as_table,
+    say,
+    say_json,
+)
+from scannlite.engine.arrays import check_arrays
+from scannlite.engine.options import ScaNNOptions
+from scannlite.errors import IndexFileError, InvalidInput
+from scannlite.files import container
+from scannlite.types import AnyArray, Neighbors
+
+__all__ = ["COMMANDS", "Command"]
+
+
+class Command(NamedTuple):
+    """What runs, what ``--help`` says of it, and the words it takes."""
+
+    run: Callable[[argparse.Namespace], None]
+    help: str
+    declare: Callable[[argparse.ArgumentParser], None]
+
+
+def demo(arguments: argparse.Namespace) -> None:
+    """``scannlite demo``: pictures found by a real index."""
+    from scannlite import demo as digits  # noqa: PLC0415 - no other command needs it
+
+    with Progress() as progress:
+        report = digits.run(arguments.output, seed=arguments.seed, progress=progress)
+    for line in report.lines():
+        say(line)
+
+
+def build(arguments: argparse.Namespace) -> None:
+    """``scannlite build``: rows of a .npy file in, an index file out."""
+    from scannlite.engine.index import Index  # noqa: PLC0415 - may load a compiler
+
+    vectors = open_array(arguments.vectors, (2,))
+    metadata = read_lines(arguments.metadata) if arguments.metadata else None
+    options = options_from(arguments, *vectors.shape)
+    check_folder(arguments.output)
+    with Progress() as progress:
+        index = Index.build(
+            vectors,
+            options,
+            metadata=metadata,
+            seed=arguments.seed,
+            threads=arguments.threads,
+            progress=progress,
+        )
+    index.save(arguments.output)
+    if arguments.json:
+        has_metadata = index.metadata is not None
+        of_index = len(index), index.dimensions, index.options
+        say_json(facts_of(arguments.output, *of_index, metadata=has_metadata))
+    else:
+        say(f"{arguments.output}: {index!r}, {human(arguments.output.stat().st_size)}")
+
+
+def search(arguments: argparse.Namespace) -> None:
+    """``scannlite search``: the nearest rows for each row of a .npy file."""
+    from scannlite.engine.index import Index  # noqa: PLC0415 - may load a compiler
+
+    queries = open_array(arguments.queries, (1, 2))
+    index = Index.load(arguments.index)
+    found = index.search(
+        np.atleast_2d(queries),
+        arguments.k,
+        leaves_to_search=arguments.leaves_to_search,
+        pre_reorder_num_neighbors=arguments.reorder,
+        threads=arguments.threads,
+    )
+    if arguments.output:
+        check_folder(arguments.output)
+        with arguments.output.open("wb") as file:
+            np.savez(file, distances=found.distances, ids=found.ids)
+    show(arguments, found, index.metadata)
+
+
+def show(arguments: argparse.Namespace, found: Neighbors, metadata: Any) -> None:
+    """Neighbours as a table or as JSON Lines; with a file written, only where JSON is wanted."""
+    if arguments.json:
+        lines = neighbours_as_json(found, metadata)
+    elif arguments.output:
+        lines = iter([f"{arguments.output}: {arguments.k} neighbours of {len(found.ids)} queries"])
+    else:
+        lines = neighbours_as_table(found, metadata)
+    for line in lines:
+        say(line)
+
+
+def info(arguments: argparse.Namespace) -> None:
+    """``scannlite info``: what is inside an index file. No search, so nothing is compiled."""
+    path = arguments.index
+    arrays, header = container.read(path)
+    facts = {
+        **checked_facts(path, arrays, header),
+        "parts": {name: part_facts(array) for name, array in arrays.items()},
+    }
+    if arguments.json:
+        say_json(facts)
+        return
+    rows, dimensions, size = facts["rows"], facts["dimensions"], human(facts["bytes"])
+    with_metadata = "with metadata" if facts["metadata"] else "without metadata"
+    say(f"{path}: {rows:,} rows of {dimensions} dimensions, {with_metadata}, {size}\n")
+    for name, value in facts["options"].items():
+        say(f"  {name:18} {option_words(value)}")
+    say("")
+    for name, array in arrays.items():
+        say(f"  {name:18} {array.dtype!s:8} {array.shape!s:16} {human(array.nbytes):>9}")
+
+
+def checked_facts(
+    path: Path, arrays: dict[str, AnyArray], header: dict[str, Any]
+) -> dict[str, Any]:
+    """What a file says of its index, after the checks of ``Index.load``."""
+    try:
+        options = ScaNNOptions.from_dict(header["options"])
+    except (InvalidInput, KeyError, TypeError, AttributeError) as error:
+        raise IndexFileError(f"{path}: header: options cannot be read: {error}.") from error
+    checked = check_arrays(arrays, options, str(path))
+    rows, dimensions = len(checked.ids), checked.centroids.shape[1]
+    return facts_of(path, rows, dimensions, options, metadata="metadata" in arrays)
+
+
+def open_array(path: Path, dimensions: tuple[int, ...]) -> AnyArray:
+    """Map a .npy file; no row is read yet."""
+    try:
+        array: AnyArray = np.lib.format.open_memmap(path, mode="r")
+    except ValueError as error:
+        raise InvalidInput(f"{path} must be a .npy file that holds an array: {error}.") from error
+    if array.ndim not in dimensions:
+        wanted = " or ".join({1: "(d,)", 2: "(n, d)"}[count] for count in dimensions)
+        raise InvalidInput(f"{path} must hold an array of shape {wanted}, got {array.shape}.")
+    return array
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a text file, for metadata."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            return [line.rstrip("\n") for line in file]
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{path} must be UTF-8 text, got {error}.") from error
+
+
+def check_folder(path: Path) -> None:
+    """Refuse to start long work whose result could not be written."""
+    if not path.parent.is_dir():
+        raise InvalidInput(f"the folder of {path} must exist, got {str(path.parent)!r}.")
+
+
+def facts_of(
+    path: Path, rows: int, dimensions: int, options: ScaNNOptions, *, metadata: bool
+) -> dict[str, Any]:
+    """What ``--json`` says of an index."""
+    return {
+        "path": str(path),
+        "bytes": path.stat().st_size,
+        "rows": rows,
+        "dimensions": dimensions,
+        "metadata": metadata,
+        "options": options.to_dict(),
+    }
+
+
+def part_facts(part: AnyArray) -> dict[str, Any]:
+    """What ``--json`` says of one array of an index file."""
+    return {"dtype": str(part.dtype), "shape": part.shape, "bytes": part.nbytes}
+
+
+def option_words(value: Any) -> str:
+    """One group of options on one line; what is None is off."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={field!r}" for name, field in value.items())
+    return "off" if value is None else str(value)
+
+
+# ------------------------------------------------------------------------- words of the commands
+
+
+def declare_demo(parser: argparse.ArgumentParser) -> None:
+    """Words of ``demo``."""
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("scannlite-demo"),
+        metavar="DIR",
+        help="folder for the picture (default: %(default)s)",
+    )
+    declare_common(parser, "seed")
+
+
+def declare_build(parser: argparse.ArgumentParser) -> None:
+    """Words of ``build``."""
+    add = parser.add_argument
+    add("vectors", type=Path, metavar="VECTORS.npy", help="an array of shape (n, d)")
+    add("-o", "--output", type=Path, required=True, metavar="INDEX.npz", help="file to write")
+    add("--metadata", type=Path, metavar="LINES.txt", help="UTF-8 text, one line for each row")
+    add("--threads", type=int, metavar="N", help="default: one a processor")
+    declare_common(parser, "seed", "json")
+    declare_options(parser)
+
+
+def declare_search(parser: argparse.ArgumentParser) -> None:
+    """Words of ``search``."""
+    add = parser.add_argument
+    add("index", type=Path, metavar="INDEX.npz")
+    add("queries", type=Path, metavar="QUERIES.npy", help="an array of shape (q, d) or (d,)")
+    add("-k", type=int, default=10, help="neighbours a query (default: %(default)s)")
+    add("--leaves-to-search", type=int, metavar="P", help="default: as at build")
+    add("--reorder", type=int, metavar="R", help="candidates scored again; default: as at build")
+    add("-o", "--output", type=Path, metavar="OUT.npz", help="write `distances` and `ids` there")
+    add("--threads", type=int, default=1, metavar="N", help="default: %(default)s")
+    declare_common(parser, "json")
+
+
+def declare_info(parser: argparse.ArgumentParser) -> None:
+    """Words of ``info``."""
+    parser.add_argument("index", type=Path, metavar="INDEX.npz")
+    declare_common(parser, "json")
+
+
+def declare_common(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Words that mean the same in every command that has them."""
+    if "seed" in names:
+        parser.add_argument("--seed", type=int, default=0, help="the same seed, the same result")
+    if "json" in names:
+        parser.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
+COMMANDS = {
+    "demo": Command(demo, "index handwritten digits, search them, draw a picture", declare_demo),
+    "build": Command(build, "make an index of the rows of a .npy file", declare_build),
+    "search": Command(search, "find the nearest rows for each query", declare_search),
+    "info": Command(info, "say what is inside an index file", declare_info),
+}

@@ -1,0 +1,97 @@
+"""From flags to ``ScaNNOptions``. A flag that could change nothing is refused, never dropped."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from typing import Any, get_args
+
+from scannlite.engine.options import (
+    Reorder,
+    ScaNNOptions,
+    ScoreAH,
+    ScoreBruteForce,
+    Tree,
+    choose_options,
+)
+from scannlite.errors import InvalidInput
+from scannlite.types import Distance
+
+__all__ = ["declare_options", "options_from"]
+
+CODE_FLAGS = ("dimensions_per_block", "threshold", "hash_type", "reorder")
+
+
+def declare_options(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that describe an index."""
+    parser.add_argument("--distance", choices=get_args(Distance), default="dot_product")
+    group = parser.add_argument_group(
+        "options", "What is not given is chosen from the number of rows and of dimensions."
+    )
+    add = group.add_argument
+    add("--leaves", type=int, metavar="L", help="partitions of the tree; 0 for no tree")
+    add("--leaves-to-search", type=int, metavar="P", help="partitions that a query looks into")
+    add("--dimensions-per-block", type=int, metavar="B", help="dimensions that share one code")
+    add("--threshold", type=float, metavar="T", help="anisotropic threshold; 0 for off")
+    add("--hash-type", choices=("lut16", "lut256"), help="4 or 8 bits a code")
+    add("--reorder", type=int, metavar="R", help="candidates that are scored again; 0 for none")
+    add("--brute-force", action="store_true", help="keep the rows themselves, no codes")
+    add("--quantize", action="store_true", help="keep rows in one signed byte a dimension")
+
+
+def options_from(arguments: argparse.Namespace, n: int, d: int) -> ScaNNOptions:
+    """What ``choose_options`` gives for n rows of d dimensions, changed by the flags given."""
+    chosen = choose_options(n, d, arguments.distance)
+    tree = _tree(arguments, chosen.tree)
+    if _wants_codes(arguments, chosen):
+        codes = _codes(arguments, chosen.score_ah or ScoreAH(2))
+        reorder = _reorder(arguments, chosen.reorder)
+        return ScaNNOptions(arguments.distance, tree, score_ah=codes, reorder=reorder)
+    rows = ScoreBruteForce(arguments.quantize)
+    return ScaNNOptions(arguments.distance, tree, score_brute_force=rows)
+
+
+def _tree(arguments: argparse.Namespace, chosen: Tree | None) -> Tree | None:
+    leaves, to_search = arguments.leaves, arguments.leaves_to_search
+    if leaves is not None:
+        chosen = Tree(leaves, max(1, round(leaves / 10))) if leaves else None
+    if chosen is None:
+        if to_search is not None:
+            raise InvalidInput(
+                f"--leaves-to-search needs a tree, which --leaves makes, got {to_search}."
+            )
+        return None
+    return chosen if to_search is None else replace(chosen, num_leaves_to_search=to_search)
+
+
+def _wants_codes(arguments: argparse.Namespace, chosen: ScaNNOptions) -> bool:
+    given = [name for name in CODE_FLAGS if getattr(arguments, name) is not None]
+    if arguments.brute_force and given:
+        flag = "--" + given[0].replace("_", "-")
+        raise InvalidInput(
+            f"{flag} is about codes and must not be given with --brute-force, which has none."
+        )
+    return not arguments.brute_force and (bool(given) or chosen.score_ah is not None)
+
+
+def _codes(arguments: argparse.Namespace, chosen: ScoreAH) -> ScoreAH:
+    changes: dict[str, Any] = {
+        "dimensions_per_block": arguments.dimensions_per_block,
+        "anisotropic_quantization_threshold": arguments.threshold,
+        "hash_type": arguments.hash_type,
+    }
+    given = {name: value for name, value in changes.items() if value is not None}
+    if arguments.threshold == 0:
+        given["anisotropic_quantization_threshold"] = None
+    return replace(chosen, **given)
+
+
+def _reorder(arguments: argparse.Namespace, chosen: Reorder | None) -> Reorder | None:
+    wanted = arguments.reorder
+    if wanted is not None:
+        chosen = Reorder(wanted) if wanted else None
+    if chosen is None:
+        if arguments.quantize:
+            raise InvalidInput("--quantize needs --reorder or --brute-force: codes keep no rows.")
+        return None
+    return replace(chosen, quantize=arguments.quantize)

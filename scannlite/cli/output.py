@@ -1,0 +1,155 @@
+"""What the shell sees: answers on standard output, progress and complaints on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Any, TextIO, TypeAlias
+
+import numpy as np
+
+from scannlite.types import Neighbors
+
+Metadata: TypeAlias = Sequence[str | bytes]
+
+__all__ = [
+    "Progress",
+    "complain",
+    "human",
+    "neighbours_as_json",
+    "neighbours_as_table",
+    "say",
+    "say_json",
+    "warn_in_one_line",
+    "words_of",
+]
+
+
+def say(line: str) -> None:
+    """One line of the answer; what the terminal cannot show is escaped."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+
+
+def say_json(facts: dict[str, Any]) -> None:
+    """One JSON object on one line."""
+    say(json.dumps(facts, allow_nan=False))
+
+
+def complain(error: Exception) -> None:
+    """One sentence for what went wrong, no traceback."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        sys.stderr.write(f"scannlite: {error.filename}: {error.strerror}.\n")
+    else:
+        sys.stderr.write(f"scannlite: {error}\n")
+
+
+def warn_in_one_line(  # noqa: PLR0913, PLR0917 - the signature of `warnings.showwarning`
+    message: Warning | str,
+    category: type[Warning],  # noqa: ARG001
+    filename: str,  # noqa: ARG001
+    lineno: int,  # noqa: ARG001
+    file: TextIO | None = None,  # noqa: ARG001
+    line: str | None = None,  # noqa: ARG001
+) -> None:
+    """Stand in for ``warnings.showwarning``: the sentence alone, not where it came from."""
+    sys.stderr.write(f"scannlite: warning: {message}\n")
+
+
+def human(size: int) -> str:
+    """Bytes as people read them.
+
+    >>> human(999), human(1500), human(2_340_000)
+    ('999 B', '1.5 kB', '2.3 MB')
+    """
+    number, units = float(size), ["B", "kB", "MB", "GB"]
+    while number >= 1000 and len(units) > 1:
+        number, units = number / 1000, units[1:]
+    return f"{number:.1f} {units[0]}" if number != size else f"{size} B"
+
+
+def neighbours_as_json(found: Neighbors, metadata: Metadata | None) -> Iterator[str]:
+    """One JSON object a query; places that could not be filled are left out."""
+    for query, (distances, ids) in enumerate(zip(*found, strict=True)):
+        places = ids[ids >= 0].tolist()
+        facts: dict[str, Any] = {"query": query, "ids": places}
+        facts["distances"] = [float(str(distance)) for distance in distances[ids >= 0]]
+        if metadata is not None:
+            facts["metadata"] = [words_of(metadata[place]) for place in places]
+        yield json.dumps(facts, allow_nan=False)
+
+
+def neighbours_as_table(found: Neighbors, metadata: Metadata | None) -> Iterator[str]:
+    """A heading, then one line a neighbour; places that could not be filled are left out."""
+    heading = f"{'query':>7} {'rank':>5} {'id':>10} {'distance':>13}"
+    yield heading if metadata is None else f"{heading}  metadata"
+    for (query, rank), row in np.ndenumerate(found.ids):
+        if row >= 0:
+            line = f"{query:7} {rank + 1:5} {row:10} {found.distances[query, rank]:13.6g}"
+            yield line if metadata is None else f"{line}  {words_of(metadata[int(row)])}"
+
+
+def words_of(item: str | bytes) -> str:
+    r"""Metadata as text.
+
+    >>> words_of("naïve"), words_of(b"na\xc3\xafve"), words_of(b"\xff")
+    ('naïve', 'naïve', '\\xff')
+    """
+    return item if isinstance(item, str) else item.decode("utf-8", "backslashreplace")
+
+
+class Progress:
+    """How far long work is: a bar on a terminal where tqdm is installed, else a line a stage.
+
+    Call it with the stage's name, what is done and the total; leave the ``with`` block to close.
+    """
+
+    def __init__(self) -> None:
+        self._stage: str | None = None
+        self._started = 0.0
+        self._bar: Any = None
+        self._make_bar = _tqdm() if sys.stderr.isatty() else None
+
+    def __enter__(self) -> Progress:  # noqa: PYI034 - Self needs Python 3.11
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._finish(complete=kind is None)
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Tell of progress; a new stage ends the one before."""
+        if stage != self._stage:
+            self._finish(complete=True)
+            self._stage, self._started = stage, time.perf_counter()
+            if self._make_bar is not None:
+                self._bar = self._make_bar(total=total, desc=stage, file=sys.stderr)
+            else:
+                sys.stderr.write(f"{stage} ... ")
+                sys.stderr.flush()
+        if self._bar is not None:
+            self._bar.total = total
+            self._bar.update(done - self._bar.n)
+
+    def _finish(self, *, complete: bool) -> None:
+        if self._bar is not None:
+            self._bar.close()
+        elif self._stage is not None:
+            seconds = f"{time.perf_counter() - self._started:.1f} s"
+            sys.stderr.write(f"{seconds if complete else 'stopped'}\n")
+        self._stage = self._bar = None
+
+
+def _tqdm() -> Any:
+    try:
+        from tqdm import tqdm  # noqa: PLC0415 - an extra
+    except ImportError:
+        return None
+    return tqdm
