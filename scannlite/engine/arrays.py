@@ -1,0 +1,276 @@
+"""What an index is made of, as arrays; and how those become what kernels read.
+
+``IndexArrays`` is what a file holds and is validated once: when it was built here, by
+construction; when it came from a file, by ``check_arrays``. ``to_layout`` derives the rest.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scannlite.engine.options import ScaNNOptions
+from scannlite.errors import IndexFileError
+from scannlite.kernels.layout import (
+    BLOCK_ROWS,
+    COSINE,
+    DOT_PRODUCT,
+    LOOKUP_16,
+    LOOKUP_256,
+    NO_ROWS,
+    ROWS_FLOAT,
+    ROWS_HIGH,
+    ROWS_LOW,
+    SLACK,
+    SQUARED_L2,
+    Layout,
+)
+from scannlite.types import AnyArray, Codes, Floats, Leaves, Signed
+
+__all__ = ["IndexArrays", "allocate", "blocks_of", "check_arrays", "code_lines", "to_layout"]
+
+_METRICS = {"dot_product": DOT_PRODUCT, "squared_l2": SQUARED_L2, "cosine": COSINE}
+
+
+@dataclass(frozen=True)
+class IndexArrays:
+    """The arrays of an index, rows in the order of their leaves; unused ones are empty.
+
+    Attributes:
+        mean: (d,) float32, taken off rows and queries of squared_l2, else zeros.
+        centroids: (L, d) float32.
+        leaf_size: (L,) int32, rows a leaf.
+        codebooks: (m, c, b) float32.
+        variance: (d,) float32, of what the codebooks encode.
+        constant_unit: (1,) float32, one step of the constant bytes within ``codes``.
+        codes: (N, lines, 64) uint8, see ``Layout``.
+        constants: (n,) float32.
+        row_high: (n, d) int8.
+        row_low: (n, d) int16.
+        row_terms: (n, 2) float32.
+        rows: (n, d) float32.
+        ids: (n,) int32, the number of each row as it came.
+    """
+
+    mean: Floats
+    centroids: Floats
+    leaf_size: Leaves
+    codebooks: Floats
+    variance: Floats
+    constant_unit: Floats
+    codes: Codes
+    constants: Floats
+    row_high: Signed
+    row_low: NDArray[np.int16]
+    row_terms: Floats
+    rows: Floats
+    ids: Leaves
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        return sum(getattr(self, field.name).nbytes for field in fields(self))
+
+
+_DTYPES = {
+    "leaf_size": np.int32,
+    "codes": np.uint8,
+    "row_high": np.int8,
+    "row_low": np.int16,
+    "ids": np.int32,
+}
+
+
+def allocate(shape: tuple[int, ...], dtype: type[np.generic]) -> AnyArray:
+    """Zeros at a multiple of 64 bytes, followed by 64 readable bytes."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    raw = np.zeros(size + SLACK + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + size].view(dtype).reshape(shape)
+
+
+def _settled(array: AnyArray, dtype: type[np.generic]) -> AnyArray:
+    settled = allocate(array.shape, dtype)
+    settled[...] = array
+    return settled
+
+
+def blocks_of(leaf_size: Leaves) -> tuple[Leaves, Leaves]:
+    """The first block of each leaf (L + 1,) and the first row of each block (N + 1,)."""
+    per_leaf = -(-leaf_size.astype(np.int64) // BLOCK_ROWS)
+    leaf_block = np.concatenate([[0], np.cumsum(per_leaf)])
+    leaf_row = np.concatenate([[0], np.cumsum(leaf_size, dtype=np.int64)])
+    leaf = np.repeat(np.arange(len(leaf_size)), per_leaf)
+    within = np.arange(leaf_block[-1]) - leaf_block[leaf]
+    block_row = np.append(leaf_row[leaf] + BLOCK_ROWS * within, leaf_row[-1])
+    return leaf_block.astype(np.int32), block_row.astype(np.int32)
+
+
+def code_lines(m: int, lookup: int, *, constants: bool) -> int:
+    """64-byte lines of codes a block of rows."""
+    if lookup == LOOKUP_16:
+        return -(-m // 4) * 2 + constants
+    return m if lookup == LOOKUP_256 else 0
+
+
+def _lookup(options: ScaNNOptions) -> int:
+    return 0 if options.score_ah is None else options.score_ah.centers
+
+
+def _rows_kind(options: ScaNNOptions) -> int:
+    if options.score_brute_force is not None:
+        return ROWS_HIGH if options.score_brute_force.quantize else ROWS_FLOAT
+    if options.reorder is None:
+        return NO_ROWS
+    return ROWS_HIGH if options.reorder.quantize else ROWS_LOW
+
+
+def _padded(array: AnyArray, length: int, dtype: type[np.generic]) -> AnyArray:
+    out = allocate((length, *array.shape[1:]), dtype)
+    out[: len(array)] = array
+    return out
+
+
+def _centroid_tiles(high: Signed) -> Signed:
+    """(L, d) to (ceil(L/64), ceil(d/4), 4, 16, 4)."""
+    L, d = high.shape
+    whole = np.zeros((-(-L // 64) * 64, -(-d // 4) * 4), np.int8)
+    whole[:L, :d] = high
+    tiles = whole.reshape(-1, 4, 16, whole.shape[1] // 4, 4).transpose(0, 3, 1, 2, 4)
+    return _settled(tiles, np.int8)
+
+
+def _dealt(values: AnyArray, m: int, b: int) -> Floats:
+    """(d, ...) to (ceil(m/16), b, 16, ...): blocks side by side."""
+    m16 = -(-m // 16) * 16
+    whole = np.zeros((m16 * b, *values.shape[1:]), np.float32)
+    whole[: len(values)] = values
+    return np.moveaxis(whole.reshape(m16 // 16, 16, b, *values.shape[1:]), 1, 2)
+
+
+def _codebook_tiles(codebooks: Floats) -> Floats:
+    """(m, c, b) to (ceil(m/16), c, b, 16)."""
+    m, c, b = codebooks.shape
+    flat = codebooks.transpose(0, 2, 1).reshape(m * b, c)
+    return _settled(_dealt(flat, m, b).transpose(0, 3, 1, 2), np.float32)
+
+
+def _bytes_of_centroids(centroids: Floats) -> tuple[Signed, Floats]:
+    scale = np.abs(centroids).max(axis=1, initial=0) / np.float32(127)
+    scale = np.where(scale < np.finfo(np.float32).tiny, np.float32(1), scale)
+    return np.rint(centroids / scale[:, None]).astype(np.int8), scale
+
+
+def to_layout(arrays: IndexArrays, options: ScaNNOptions) -> Layout:
+    """Everything kernels read, of arrays that are sound."""
+    L, d = arrays.centroids.shape
+    m, _, b = arrays.codebooks.shape
+    leaf_block, block_row = blocks_of(arrays.leaf_size)
+    high, scale = _bytes_of_centroids(arrays.centroids)
+    half = np.square(arrays.centroids, dtype=np.float64).sum(axis=1).astype(np.float32) / 2
+    metric = _METRICS[options.distance_measure]
+    none = np.zeros(L, np.float32)
+    padded = -(-L // 64) * 64
+    return Layout(
+        d=d,
+        num_leaves=L,
+        num_rows=len(arrays.ids),
+        num_blocks=len(block_row) - 1,
+        metric=metric,
+        lookup=_lookup(options),
+        rows_kind=_rows_kind(options),
+        residual=int(options.residual),
+        m=m,
+        b=b,
+        code_lines=arrays.codes.shape[1],
+        constant_unit=float(arrays.constant_unit[0]),
+        mean=_padded(arrays.mean, -(-d // 16) * 16, np.float32),
+        centroids=_centroid_tiles(high),
+        centroid_floats=_settled(arrays.centroids, np.float32),
+        centroid_scale=_padded(scale, padded, np.float32),
+        leaf_offset=_padded(-half if metric == SQUARED_L2 else none, padded, np.float32),
+        leaf_bias=_padded(-half if metric == COSINE else none, padded, np.float32),
+        leaf_block=_settled(leaf_block, np.int32),
+        block_row=_settled(block_row, np.int32),
+        codebooks=_codebook_tiles(arrays.codebooks),
+        variance=_settled(_dealt(arrays.variance, m, b), np.float32),
+        codes=arrays.codes,
+        constants=arrays.constants,
+        row_high=arrays.row_high,
+        row_low=arrays.row_low,
+        row_terms=arrays.row_terms,
+        rows=arrays.rows,
+        ids=arrays.ids,
+        tails=_settled(np.repeat(np.array([0, 255], np.uint8), 64), np.uint8),
+        lanes=_settled(np.repeat(np.array([-1, 0], np.int32), 16), np.int32),
+    )
+
+
+def _expected_shapes(
+    arrays: dict[str, AnyArray], options: ScaNNOptions
+) -> dict[str, tuple[int, ...]]:
+    """The shape of every array, from options and from d, L, n as the file states them."""
+    L, d = arrays["centroids"].shape
+    n = int(arrays["leaf_size"].sum(dtype=np.int64))
+    kind, lookup = _rows_kind(options), _lookup(options)
+    b = min(options.score_ah.dimensions_per_block, d) if options.score_ah else 1
+    m = -(-d // b) if options.score_ah else 0
+    squares = lookup > 0 and options.distance_measure == "squared_l2"
+    lines = code_lines(m, lookup, constants=squares)
+    blocks = int((-(-arrays["leaf_size"].astype(np.int64) // BLOCK_ROWS)).sum())
+    has_constants = squares and (kind == NO_ROWS or lookup == LOOKUP_256)
+    return {
+        "mean": (d,),
+        "centroids": (L, d),
+        "leaf_size": (L,),
+        "codebooks": (m, lookup, b),
+        "variance": (d,),
+        "constant_unit": (1,),
+        "codes": (blocks, lines, 64) if lookup else (0, 0, 64),
+        "constants": (n,) if has_constants else (0,),
+        "row_high": (n, d) if kind in (ROWS_HIGH, ROWS_LOW) else (0, d),
+        "row_low": (n, d) if kind == ROWS_LOW else (0, d),
+        "row_terms": (n, 2) if kind in (ROWS_HIGH, ROWS_LOW) else (0, 2),
+        "rows": (n, d) if kind == ROWS_FLOAT else (0, d),
+        "ids": (n,),
+    }
+
+
+def check_arrays(found: dict[str, AnyArray], options: ScaNNOptions, path: str) -> IndexArrays:
+    """Arrays from a file, checked so that no kernel can be led outside them.
+
+    Raises:
+        IndexFileError: an array is missing, or its type, shape or content cannot be.
+    """
+    names = [field.name for field in fields(IndexArrays)]
+    for name in names:
+        if name not in found:
+            raise IndexFileError(f"{path}: part {name!r} is missing.")
+        dtype = np.dtype(_DTYPES.get(name, np.float32))
+        if found[name].dtype != dtype:
+            raise IndexFileError(f"{path}: {name}: expected {dtype}, found {found[name].dtype}.")
+    arrays = {name: found[name] for name in names}
+    if arrays["centroids"].ndim != 2 or arrays["centroids"].shape[1] < 1:
+        shape = arrays["centroids"].shape
+        raise IndexFileError(f"{path}: centroids: expected two dimensions, found shape {shape}.")
+    leaf_size = arrays["leaf_size"]
+    if leaf_size.ndim != 1 or (leaf_size < 0).any():
+        raise IndexFileError(f"{path}: leaf_size: expected numbers from 0, found others.")
+    for name, shape in _expected_shapes(arrays, options).items():
+        if arrays[name].shape != shape:
+            raise IndexFileError(
+                f"{path}: {name}: expected shape {shape}, found {arrays[name].shape}."
+            )
+    for name in ("mean", "centroids", "codebooks", "variance", "constant_unit"):
+        if not np.isfinite(arrays[name]).all():
+            raise IndexFileError(f"{path}: {name}: expected finite numbers, found others.")
+    ids = arrays["ids"]
+    within = ((ids >= 0) & (ids < len(ids))).all()
+    if not within or not (np.bincount(ids, minlength=len(ids)) == 1).all():
+        raise IndexFileError(
+            f"{path}: ids: expected each of 0 ... {len(ids) - 1} once, found others."
+        )
+    return IndexArrays(**arrays)

@@ -1,0 +1,332 @@
+"""From rows to the arrays of an index, in bounded memory: train, assign, encode.
+
+Rows are read by chunks, in order, and each is read twice: once for its leaf, once for its codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from scannlite.engine.arrays import IndexArrays, allocate, blocks_of, code_lines
+from scannlite.engine.door import finite_floats
+from scannlite.engine.options import Reorder, ScaNNOptions, ScoreAH, Tree
+from scannlite.errors import InvalidInput, ScannliteWarning
+from scannlite.learning.anisotropy import eta_asymptotic, eta_exact
+from scannlite.learning.codebooks import train_codebooks
+from scannlite.learning.encode import encode, encode_anisotropic
+from scannlite.learning.kmeans import assign, train_centroids
+from scannlite.learning.partition import group_by_leaf
+from scannlite.learning.rows import norms, unit
+from scannlite.learning.scalar import quantize_rows, shape_noise
+from scannlite.types import AnyArray, Codes, Floats, Ids, Leaves, Signed
+
+__all__ = ["Progress", "build_arrays"]
+
+Progress = Callable[[str, int, int], None]
+
+_CHUNK_BYTES = 16 << 20
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Rows as they came, read by chunks in the form in which they are indexed."""
+
+    X: AnyArray
+    normalised: bool
+    mean: Floats
+
+    def read(self, chunk: slice) -> Floats:
+        return self._ready(finite_floats("X", self.X[chunk], chunk.start))
+
+    def sample(self, size: int, rng: np.random.Generator) -> Floats:
+        n = len(self.X)
+        if size >= n:
+            return self.read(slice(0, n))
+        rows = np.sort(rng.choice(n, size, replace=False))
+        return self._ready(finite_floats("X", self.X[rows]))
+
+    def chunks(self) -> Iterator[slice]:
+        n, d = self.X.shape
+        step = max(1024, _CHUNK_BYTES // (4 * d))
+        for first in range(0, n, step):
+            yield slice(first, min(first + step, n))
+
+    def _ready(self, rows: Floats) -> Floats:
+        return unit(rows) if self.normalised else rows - self.mean
+
+
+def _grid_mean(sample: Floats) -> Floats:
+    """The mean of a sample, on a grid so coarse that taking it off whole numbers is exact."""
+    mean = sample.mean(axis=0, dtype=np.float64)
+    largest = float(np.abs(sample).max(initial=0))
+    if largest == 0:
+        return np.zeros(sample.shape[1], np.float32)
+    step = 2.0 ** (np.ceil(np.log2(largest)) - 7)
+    return np.asarray(np.rint(mean / step) * step, np.float32)
+
+
+def build_arrays(
+    X: AnyArray, options: ScaNNOptions, seed: int, threads: int, progress: Progress
+) -> IndexArrays:
+    """Learn from rows and encode them.
+
+    Args:
+        X: (n, d), n > 0.
+        options: what to build.
+        seed: of every random choice.
+        threads: workers of the encoding; the arrays do not depend on it.
+        progress: called with a stage, and how much of it is done of how much.
+
+    Raises:
+        InvalidInput: a number is not finite, or options ask for more leaves than rows.
+    """
+    n, d = X.shape
+    if options.tree is not None and options.tree.num_leaves > n:
+        raise InvalidInput(
+            f"Tree.num_leaves must be from 1 to the number of rows ({n}), "
+            f"got {options.tree.num_leaves}."
+        )
+    rng = np.random.default_rng(seed)
+    raw = _Source(X, options.distance_measure == "cosine", np.zeros(d, np.float32))
+    size = max(
+        options.tree.training_sample_size if options.tree else 1,
+        options.score_ah.training_sample_size if options.score_ah else 1,
+    )
+    progress("train", 0, 1)
+    sample = raw.sample(min(size, n), rng)
+    mean = raw.mean
+    if options.distance_measure == "squared_l2":
+        mean = _grid_mean(sample)
+        sample -= mean
+    source = _Source(X, raw.normalised, mean)
+    centroids = _train_tree(sample, options.tree, rng)
+    writer = _Writer.learn(sample, centroids, options, rng, threads)
+    progress("train", 1, 1)
+    leaf = _assign_rows(source, centroids, progress)
+    return writer.encode_rows(source, leaf, threads, progress)
+
+
+def _train_tree(sample: Floats, tree: Tree | None, rng: np.random.Generator) -> Floats:
+    if tree is None:
+        return np.zeros((1, sample.shape[1]), np.float32)
+    size = max(tree.training_sample_size, tree.num_leaves)
+    return train_centroids(
+        sample[:: max(1, len(sample) // size)][:size],
+        tree.num_leaves,
+        iterations=tree.training_iterations,
+        min_size=tree.min_partition_size,
+        spherical=tree.spherical,
+        random_init=tree.random_init,
+        rng=rng,
+    )
+
+
+def _assign_rows(source: _Source, centroids: Floats, progress: Progress) -> Leaves:
+    n = len(source.X)
+    leaf = np.zeros(n, np.int32)
+    for chunk in source.chunks():
+        rows = source.read(chunk)
+        if len(centroids) > 1:
+            leaf[chunk] = assign(rows, centroids)
+        progress("assign", chunk.stop, n)
+    return leaf
+
+
+def _weights(
+    threshold: float, lengths: Floats, d: int, score_ah: ScoreAH | None
+) -> Floats:
+    asymptotic = score_ah is not None and score_ah.eta_formula == "asymptotic"
+    return (eta_asymptotic if asymptotic else eta_exact)(threshold, lengths, d)
+
+
+def _warn_if_idle(owner: str, threshold: float, eta: Floats) -> None:
+    if len(eta) and float(eta.max()) <= 1:
+        import warnings
+
+        warnings.warn(
+            f"{owner}.anisotropic_quantization_threshold {threshold:g} has no effect: no row of "
+            "these data is long enough to score above it, or, by the asymptotic formula, all are "
+            "too long or d is too small for it.",
+            ScannliteWarning,
+            stacklevel=5,
+        )
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """What was learned, and how rows become arrays by it."""
+
+    options: ScaNNOptions
+    centroids: Floats
+    codebooks: Floats
+    variance: Floats
+
+    @classmethod
+    def learn(
+        cls,
+        sample: Floats,
+        centroids: Floats,
+        options: ScaNNOptions,
+        rng: np.random.Generator,
+        threads: int,
+    ) -> _Writer:
+        d = sample.shape[1]
+        lengths = norms(sample)
+        if options.reorder is not None and options.reorder.anisotropic_quantization_threshold:
+            threshold = options.reorder.anisotropic_quantization_threshold
+            _warn_if_idle("Reorder", threshold, _weights(threshold, lengths, d, None))
+        ah = options.score_ah
+        if ah is None:
+            empty = np.zeros((0, 0, 1), np.float32)
+            return cls(options, centroids, empty, np.zeros(d, np.float32))
+        if ah.anisotropic_quantization_threshold:
+            threshold = ah.anisotropic_quantization_threshold
+            _warn_if_idle("ScoreAH", threshold, _weights(threshold, lengths, d, ah))
+        rows = sample[:: max(1, len(sample) // ah.training_sample_size)]
+        rows = rows[: ah.training_sample_size]
+        if options.residual:
+            rows = rows - centroids[assign(rows, centroids)]
+        codebooks = train_codebooks(
+            rows,
+            min(ah.dimensions_per_block, d),
+            ah.centers,
+            iterations=ah.training_iterations,
+            rng=rng,
+            threads=threads,
+        )
+        variance = rows.var(axis=0, dtype=np.float64).astype(np.float32)
+        return cls(options, centroids, codebooks, variance)
+
+    def encode_rows(
+        self, source: _Source, leaf: Leaves, threads: int, progress: Progress
+    ) -> IndexArrays:
+        order, start = group_by_leaf(leaf, len(self.centroids))
+        arrays = self._empty_arrays(len(leaf), np.diff(start).astype(np.int32), source.mean)
+        arrays.ids[...] = order
+        place = np.empty(len(leaf), np.int64)
+        place[order] = np.arange(len(leaf))
+        lanes = _Lanes.of(arrays.leaf_size, leaf, place)
+        constants = np.zeros(len(leaf) if self._squares else 0, np.float32)
+        for chunk in source.chunks():
+            rows = source.read(chunk)
+            if self.options.score_ah is not None:
+                codes = self._encode(rows, leaf[chunk], threads)
+                lanes.write(arrays.codes, codes, chunk, self.options.score_ah.centers)
+                if self._squares:
+                    constants[place[chunk]] = self._constants(codes, leaf[chunk])
+            self._write_rows(arrays, rows, place[chunk], threads)
+            progress("encode", chunk.stop, len(leaf))
+        if self._squares:
+            self._write_constants(arrays, constants, lanes, place)
+        return arrays
+
+    @property
+    def _squares(self) -> bool:
+        """Whether a row's score has a constant of its own."""
+        ah, measure = self.options.score_ah, self.options.distance_measure
+        return ah is not None and measure == "squared_l2"
+
+    def _empty_arrays(self, n: int, leaf_size: Leaves, mean: Floats) -> IndexArrays:
+        options, d = self.options, self.centroids.shape[1]
+        ah, exact, reorder = options.score_ah, options.score_brute_force, options.reorder
+        m, centers = len(self.codebooks), ah.centers if ah else 0
+        lines = code_lines(m, centers, constants=self._squares)
+        blocks = int(blocks_of(leaf_size)[0][-1]) if ah else 0
+        keeps_constants = self._squares and (reorder is None or centers == 256)
+        high = n if reorder is not None or (exact is not None and exact.quantize) else 0
+        low = n if reorder is not None and not reorder.quantize else 0
+        floats = n if exact is not None and not exact.quantize else 0
+        return IndexArrays(
+            mean=mean,
+            centroids=self.centroids,
+            leaf_size=leaf_size,
+            codebooks=self.codebooks,
+            variance=self.variance,
+            constant_unit=np.zeros(1, np.float32),
+            codes=allocate((blocks, lines, 64), np.uint8),
+            constants=allocate((n if keeps_constants else 0,), np.float32),
+            row_high=allocate((high, d), np.int8),
+            row_low=allocate((low, d), np.int16),
+            row_terms=allocate((high, 2), np.float32),
+            rows=allocate((floats, d), np.float32),
+            ids=allocate((n,), np.int32),
+        )
+
+    def _encode(self, rows: Floats, leaf: Leaves, threads: int) -> Codes:
+        ah = self.options.score_ah
+        residuals = rows - self.centroids[leaf] if self.options.residual else rows
+        if ah is None or ah.anisotropic_quantization_threshold is None:
+            return encode(residuals, self.codebooks, threads=threads)
+        eta = _weights(ah.anisotropic_quantization_threshold, norms(rows), rows.shape[1], ah)
+        return encode_anisotropic(residuals, rows, self.codebooks, eta, threads=threads)
+
+    def _constants(self, codes: Codes, leaf: Leaves) -> Floats:
+        """c·r̃ + |r̃|²/2, which makes q·c - |c|²/2 + q·r̃ half the squared distance, but for q."""
+        blocks = np.arange(len(self.codebooks))
+        decoded = self.codebooks[blocks, codes].reshape(len(codes), -1)
+        decoded = decoded[:, : self.centroids.shape[1]]
+        total = np.einsum("ij,ij->i", decoded, decoded, dtype=np.float64) / 2
+        if self.options.residual:
+            total += np.einsum("ij,ij->i", decoded, self.centroids[leaf], dtype=np.float64)
+        return np.asarray(total, np.float32)
+
+    def _write_constants(
+        self, arrays: IndexArrays, constants: Floats, lanes: _Lanes, place: Ids
+    ) -> None:
+        if len(arrays.constants):
+            arrays.constants[...] = constants
+        if self.codebooks.shape[1] != 16:
+            return
+        least = constants.min(initial=np.inf)
+        unit_ = (constants.max(initial=-np.inf) - least) / np.float32(255)
+        arrays.constant_unit[0] = max(unit_, np.float32(1e-30))
+        steps = np.rint((constants[place] - least) / arrays.constant_unit[0])
+        arrays.codes[lanes.block, -1, lanes.lane] = np.clip(steps, 0, 255)
+
+    def _write_rows(self, arrays: IndexArrays, rows: Floats, place: Ids, threads: int) -> None:
+        if len(arrays.rows):
+            arrays.rows[place] = rows
+        if not len(arrays.row_high):
+            return
+        high, low, scale = quantize_rows(rows, threads=threads)
+        arrays.row_high[place] = self._shaped(rows, high, scale, threads)
+        if len(arrays.row_low):
+            arrays.row_low[place] = low
+        arrays.row_terms[place, 0] = scale
+        if self.options.distance_measure == "squared_l2":
+            squares = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
+            arrays.row_terms[place, 1] = squares / 2
+
+    def _shaped(self, rows: Floats, high: Signed, scale: Floats, threads: int) -> Signed:
+        reorder: Reorder | None = self.options.reorder
+        if reorder is None or reorder.anisotropic_quantization_threshold is None:
+            return high
+        threshold = reorder.anisotropic_quantization_threshold
+        eta = _weights(threshold, norms(rows), rows.shape[1], None)
+        return shape_noise(rows, high, scale, eta, threads=threads)
+
+
+@dataclass(frozen=True)
+class _Lanes:
+    """Where each row's codes go: its block, and its lane in it."""
+
+    block: Ids
+    lane: Ids
+
+    @classmethod
+    def of(cls, leaf_size: Leaves, leaf: Leaves, place: Ids) -> _Lanes:
+        leaf_block, _ = blocks_of(leaf_size)
+        first = np.concatenate([[0], np.cumsum(leaf_size, dtype=np.int64)])
+        within = place - first[leaf]
+        return cls(leaf_block[leaf] + (within >> 6), within & 63)
+
+    def write(self, out: Codes, codes: Codes, rows: slice, centers: int) -> None:
+        """Put the codes (n, m) of some rows into their lanes."""
+        if centers == 16:
+            pairs = np.zeros((len(codes), -(-codes.shape[1] // 2) * 2), np.uint8)
+            pairs[:, : codes.shape[1]] = codes
+            codes = pairs[:, ::2] | pairs[:, 1::2] << 4
+        out[self.block[rows], : codes.shape[1], self.lane[rows]] = codes

@@ -1,0 +1,298 @@
+"""``Index``: build, search, save, load."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from scannlite.engine.arrays import IndexArrays, check_arrays, to_layout
+from scannlite.engine.build import Progress, build_arrays
+from scannlite.engine.door import as_queries, as_rows, as_whole, finite_floats
+from scannlite.engine.metadata import Metadata
+from scannlite.engine.options import ScaNNOptions, choose_options
+from scannlite.engine.plan import Plan
+from scannlite.errors import IndexFileError, InvalidInput, InvalidType
+from scannlite.files import container
+from scannlite.types import Distance, Floats, Ids, Neighbors
+
+__all__ = ["Index"]
+
+_FLOAT32, _INT64 = np.dtype(np.float32), np.dtype(np.int64)
+_MOST_NEIGHBORS = 2**31 - 1
+_BARE_CANDIDATES = 32  # beyond 2 k, where codes are all there is to order candidates by
+_new = tuple.__new__
+
+
+def _no_progress(stage: str, done: int, total: int) -> None:
+    """Said to nobody."""
+
+
+class Index:
+    """A ScaNN index over n vectors of d dimensions.
+
+    Made by ``Index.build`` or ``Index.load``; searched by ``search``, from any number of threads.
+
+    Example:
+        >>> import numpy as np
+        >>> import scannlite as sl
+        >>> X = np.random.default_rng(0).normal(size=(100, 8))
+        >>> index = sl.Index.build(X, "squared_l2")
+        >>> distances, ids = index.search(X[7], k=3)
+        >>> int(ids[0]), float(distances[0])
+        (7, 0.0)
+    """
+
+    def __init__(
+        self, options: ScaNNOptions, arrays: IndexArrays, metadata: Metadata | None = None
+    ) -> None:
+        """For ``build`` and ``load``: arrays are taken as sound."""
+        self._options = options
+        self._arrays = arrays
+        self._metadata = metadata
+        self._n, self._d = len(arrays.ids), arrays.centroids.shape[1]
+        self._shape = (self._d,)
+        self._plan = Plan(to_layout(arrays, options))
+        self._p = min(options.tree.num_leaves_to_search, self._num_leaves) if options.tree else 1
+        self._R = options.reorder.reordering_num_neighbors if options.reorder else 0
+
+    # --- making and keeping ----------------------------------------------------------------------
+
+    @classmethod
+    def build(
+        cls,
+        X: Any,
+        options: ScaNNOptions | Distance = "dot_product",
+        *,
+        metadata: Sequence[str | bytes] | None = None,
+        seed: int = 0,
+        threads: int | None = None,
+        progress: Progress | None = None,
+    ) -> Index:
+        """Index the rows of X.
+
+        Args:
+            X: (n, d) real numbers of any type and layout; a memory-mapped file is read by
+                chunks, never whole. n may be 0.
+            options: what to build, or a distance measure: then options are chosen from n and d.
+            metadata: a ``str`` or ``bytes`` for each row, at hand later as ``metadata``.
+            seed: of every random choice. Same input, options and seed: the same bytes.
+            threads: workers that encode; None for one a processor. The bytes do not depend on it.
+            progress: called as ``progress(stage, done, total)`` during long work.
+
+        Raises:
+            InvalidInput: X is not (n, d), holds a number that is not finite (its row and column
+                are named), or is smaller than options ask for.
+            InvalidType: X is not made of numbers; options or metadata are of another kind.
+        """
+        rows = as_rows(X)
+        n, d = rows.shape
+        if isinstance(options, str):
+            options = choose_options(n, d, options)
+        if not isinstance(options, ScaNNOptions):
+            raise InvalidType(
+                f"options must be ScaNNOptions or a distance measure, got {options!r}."
+            )
+        as_whole("seed", seed, 0)
+        workers = os.cpu_count() or 1 if threads is None else as_whole("threads", threads, 1)
+        packed = None if metadata is None else Metadata.of(metadata, n)
+        if n == 0:
+            options = choose_options(0, d, options.distance_measure)
+        arrays = build_arrays(rows, options, seed, workers, progress or _no_progress)
+        return cls(options, arrays, packed)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write everything to one file, whole or not at all; ``numpy.load`` can open it too.
+
+        Raises:
+            OSError: the file cannot be written; a file of that name stays as it was.
+        """
+        arrays = {name: getattr(self._arrays, name) for name in IndexArrays.__dataclass_fields__}
+        if self._metadata is not None:
+            arrays |= self._metadata.arrays()
+        container.write(path, arrays, {"options": self._options.to_dict()})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, verify: bool = True) -> Index:
+        """Open what ``save`` wrote, memory-mapped.
+
+        Args:
+            path: of the file.
+            verify: check the checksum of every part, which reads the file once.
+
+        Raises:
+            IndexFileError: the file is damaged, truncated, foreign, or of a newer format.
+            OSError: it cannot be read.
+        """
+        arrays, header = container.read(path, verify=verify)
+        name = os.fspath(path)
+        try:
+            options = ScaNNOptions.from_dict(header["options"])
+        except (InvalidInput, KeyError, TypeError, AttributeError) as error:
+            raise IndexFileError(f"{name}: header: options cannot be read: {error}") from error
+        checked = check_arrays(arrays, options, name)
+        return cls(options, checked, Metadata.from_arrays(arrays, len(checked.ids), name))
+
+    # --- what it is ------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return self._n
+
+    @property
+    def dimensions(self) -> int:
+        """d."""
+        return self._d
+
+    @property
+    def options(self) -> ScaNNOptions:
+        """What was built."""
+        return self._options
+
+    @property
+    def metadata(self) -> Metadata | None:
+        """What came with each row, by id, or None."""
+        return self._metadata
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        return self._arrays.nbytes
+
+    @property
+    def _num_leaves(self) -> int:
+        return len(self._arrays.leaf_size)
+
+    def __repr__(self) -> str:
+        options = self._options
+        parts = [f"{self._n:,} x {self._d}", options.distance_measure]
+        if options.tree:
+            parts.append(f"{self._p} of {self._num_leaves} leaves searched")
+        if options.score_ah:
+            parts.append(f"{options.score_ah.hash_type} codes of {len(self._arrays.codebooks)}")
+        if options.reorder:
+            parts.append(f"best {self._R} scored again")
+        if options.score_brute_force:
+            parts.append("int8 rows" if options.score_brute_force.quantize else "float rows")
+        return f"<scannlite.Index {', '.join(parts)}, {self.nbytes / 1e6:.1f} MB>"
+
+    # --- searching -------------------------------------------------------------------------------
+
+    def search(
+        self,
+        q: Any,
+        k: int = 10,
+        *,
+        leaves_to_search: int | None = None,
+        pre_reorder_num_neighbors: int | None = None,
+        threads: int = 1,
+    ) -> Neighbors:
+        """Find the k nearest rows of one query or of each of a batch.
+
+        Args:
+            q: (d,) or (q, d) real numbers; float32 in C order is fastest.
+            k: neighbours wanted; more than there are leaves ``inf`` and -1 in the last places.
+            leaves_to_search: p, instead of the tree's own.
+            pre_reorder_num_neighbors: R, candidates scored again, instead of ``Reorder``'s own;
+                at least k are.
+            threads: workers for a batch.
+
+        Returns:
+            ``Neighbors``: distances float32 and ids int64, each (k,) for one query and (q, k) for
+            a batch, nearest first, lower ids first among equals.
+
+        Raises:
+            InvalidInput: another shape, a number that is not finite, or an argument out of range.
+            InvalidType: not numbers.
+        """
+        plan = self._plan
+        p = self._p if leaves_to_search is None else self._leaves(leaves_to_search)
+        R = (
+            self._R
+            if pre_reorder_num_neighbors is None
+            else self._candidates(pre_reorder_num_neighbors)
+        )
+        if not (
+            type(q) is np.ndarray
+            and q.dtype is _FLOAT32
+            and q.shape == self._shape
+            and q.flags.carray
+            and type(k) is int
+            and 0 < k <= _MOST_NEIGHBORS
+            and plan.compiled
+            and self._n
+        ):
+            return self._search_any(q, k, p, R, threads)
+        free = plan.free
+        workspace = free.pop() if free else plan.workspace()
+        distances, ids = np.empty(k, _FLOAT32), np.empty(k, _INT64)
+        bad = plan.one(
+            plan.address, workspace, q, distances, ids, p, R if R > k else self._at_least(k)
+        )
+        free.append(workspace)
+        if bad:
+            finite_floats("q", q[None])
+        return _new(Neighbors, (distances, ids))
+
+    def _at_least(self, k: int) -> int:
+        return k if self._R else 2 * k + _BARE_CANDIDATES
+
+    def _leaves(self, leaves_to_search: int) -> int:
+        if self._options.tree is None:
+            raise InvalidInput(
+                f"leaves_to_search must be None for an index without a tree, "
+                f"got {leaves_to_search!r}."
+            )
+        return as_whole("leaves_to_search", leaves_to_search, 1, max(1, self._num_leaves))
+
+    def _candidates(self, pre_reorder_num_neighbors: int) -> int:
+        if self._options.reorder is None:
+            raise InvalidInput(
+                "pre_reorder_num_neighbors must be None for an index built without Reorder, "
+                f"got {pre_reorder_num_neighbors!r}."
+            )
+        return as_whole("pre_reorder_num_neighbors", pre_reorder_num_neighbors, 1, 2**31 - 1)
+
+    def _search_any(self, q: Any, k: int, p: int, R: int, threads: int) -> Neighbors:
+        """Queries of any number, type and layout."""
+        queries = as_queries(q, self._d)
+        k = as_whole("k", k, 1, _MOST_NEIGHBORS)
+        threads = as_whole("threads", threads, 1)
+        batch = np.ascontiguousarray(np.atleast_2d(queries))
+        distances = np.full((len(batch), k), np.inf, np.float32)
+        ids = np.full((len(batch), k), -1, np.int64)
+        if self._n and len(batch):
+            R = R if R > k else self._at_least(k)
+            finite_floats("q", batch)
+            self._search_batch(batch, distances, ids, p, R, threads)
+        elif len(batch):
+            finite_floats("q", batch)
+        if queries.ndim == 1:
+            return Neighbors(distances[0], ids[0])
+        return Neighbors(distances, ids)
+
+    def _search_batch(
+        self, Q: Floats, distances: Floats, ids: Ids, p: int, R: int, threads: int
+    ) -> None:
+        plan = self._plan
+
+        def run(part: slice) -> None:
+            if not plan.compiled:
+                for i in range(part.start, part.stop):
+                    distances[i], ids[i] = plan.one(plan.layout, Q[i], ids.shape[1], p, R)
+                return
+            workspace = plan.free.pop() if plan.free else plan.workspace()
+            places = Q.ctypes.data, distances.ctypes.data, ids.ctypes.data
+            k = ids.shape[1]
+            plan.many(plan.address, workspace, *places, k, part.start, part.stop, p, R)
+            plan.free.append(workspace)
+
+        edges = np.linspace(0, len(Q), min(threads, len(Q)) + 1).astype(int).tolist()
+        parts = [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        if len(parts) == 1:
+            run(parts[0])
+            return
+        with ThreadPoolExecutor(len(parts)) as pool:
+            list(pool.map(run, parts))

@@ -1,0 +1,218 @@
+"""An index as kernels see it: arrays and numbers under one name each.
+
+The NumPy twins read a ``Layout`` as it is. A compiled kernel gets one whole number instead of
+thirty arguments: the address of a *block*, 64-bit words that hold the fields' values, in their
+order (an array stands as its address), followed by where each region of a *workspace* starts.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scannlite.types import Codes, Floats, Leaves, Signed
+
+__all__ = [
+    "BAD_QUERY",
+    "BLOCK_ROWS",
+    "COSINE",
+    "DOT_PRODUCT",
+    "FIELDS",
+    "LARGEST",
+    "LOOKUP_16",
+    "LOOKUP_256",
+    "MANY_FINALISTS",
+    "NO_ROWS",
+    "REGIONS",
+    "ROWS_FLOAT",
+    "ROWS_HIGH",
+    "ROWS_LOW",
+    "SLACK",
+    "SLOTS",
+    "SPARE_FINALISTS",
+    "SPREAD",
+    "SQUARED_L2",
+    "Layout",
+    "pack",
+    "regions",
+]
+
+# What an index measures.
+DOT_PRODUCT, SQUARED_L2, COSINE = 0, 1, 2
+
+# How rows are kept: not at all, float32, signed bytes, signed bytes and their 16-bit remainders.
+NO_ROWS, ROWS_FLOAT, ROWS_HIGH, ROWS_LOW = 0, 1, 2, 3
+
+# How rows are scanned: 16-center codes, 256-center codes; 0 for the rows themselves.
+LOOKUP_16, LOOKUP_256 = 16, 256
+
+BLOCK_ROWS = 64  # rows scanned together: the bytes of the widest register
+SLACK = 64  # readable bytes that follow every array a kernel gets
+LARGEST = 1e17  # values beyond it are refused: their squares, summed, leave float32
+SPREAD = 4.0  # standard deviations of a score that the byte scale leaves room for
+SPARE_FINALISTS = 6  # rows beyond k that are scored from all their bits
+MANY_FINALISTS = 256  # more of them than this are sorted, fewer are counted into their places
+BAD_QUERY = -1  # a search's answer to a query that holds NaN, infinity or a value beyond LARGEST
+
+
+class Layout(NamedTuple):
+    """The fields of an index; N blocks of at most 64 rows, each block within one leaf.
+
+    Attributes:
+        d: dimensions.
+        num_leaves: L.
+        num_rows: n.
+        num_blocks: N.
+        metric: DOT_PRODUCT, SQUARED_L2 or COSINE.
+        lookup: 0, LOOKUP_16 or LOOKUP_256.
+        rows_kind: NO_ROWS, ROWS_FLOAT, ROWS_HIGH or ROWS_LOW.
+        residual: 1 where codes describe rows less their centroid.
+        m: blocks of dimensions.
+        b: dimensions a block.
+        code_lines: 64-byte lines of codes a block of rows.
+        constant_unit: what one step of a row's constant byte is worth; 0 without that byte.
+        mean: (d,) float32, taken off queries of SQUARED_L2, else zeros; padded to 16.
+        centroids: (ceil(L/64), ceil(d/4), 4, 16, 4) int8; 64 centroids side by side, 4 dimensions
+            each in turn.
+        centroid_floats: (L, d) float32, the same unrounded.
+        centroid_scale: (L padded to 64,) float32.
+        leaf_offset: (L padded to 64,) float32, added to q·c for the score of a leaf's rows.
+        leaf_bias: (L padded to 64,) float32, added to that for the rank of the leaf.
+        leaf_block: (L + 1,) int32, the first block of each leaf.
+        block_row: (N + 1,) int32, the first row of each block.
+        codebooks: (ceil(m/16), c, b, 16) float32, lane j of group g being block 16g + j.
+        variance: (ceil(m/16), b, 16) float32, of what is encoded, dimension by dimension.
+        codes: (N, code_lines, 64) uint8. LOOKUP_16: line j has the codes of blocks 2j (low nibble)
+            and 2j + 1 (high), in pairs of lines; then, where constant_unit is not 0, one line of
+            each row's constant in those units. LOOKUP_256: line j has the codes of block j.
+        constants: (n,) float32, taken off the score of a row; or empty.
+        row_high: (n, d) int8, or empty.
+        row_low: (n, d) int16, or empty.
+        row_terms: (n, 2) float32, a row's scale and what is taken off its score; or empty.
+        rows: (n, d) float32, or empty.
+        ids: (n,) int32.
+        tails: (128,) uint8, 64 times 0 and 64 times 255.
+        lanes: (32,) int32, 16 times -1 and 16 times 0.
+    """
+
+    d: int
+    num_leaves: int
+    num_rows: int
+    num_blocks: int
+    metric: int
+    lookup: int
+    rows_kind: int
+    residual: int
+    m: int
+    b: int
+    code_lines: int
+    constant_unit: float
+    mean: Floats
+    centroids: Signed
+    centroid_floats: Floats
+    centroid_scale: Floats
+    leaf_offset: Floats
+    leaf_bias: Floats
+    leaf_block: Leaves
+    block_row: Leaves
+    codebooks: Floats
+    variance: Floats
+    codes: Codes
+    constants: Floats
+    row_high: Signed
+    row_low: NDArray[np.int16]
+    row_terms: Floats
+    rows: Floats
+    ids: Leaves
+    tails: Codes
+    lanes: Leaves
+
+
+FIELDS = Layout._fields
+
+# The regions of a workspace, in the order of a query's way.
+REGIONS = (
+    "query",  # float32, prepared
+    "query_high",  # int8
+    "dealt",  # float32, the query's dimensions dealt to blocks
+    "offset",  # float32 a leaf: the score its rows start from
+    "rank",  # float32 a leaf
+    "leaf_bytes",  # uint8 a leaf
+    "leaves",  # int32, those chosen
+    "entries",  # float32, lookup tables
+    "tables",  # uint8 or int8
+    "list_block",  # int32, blocks to scan
+    "list_start",  # int32, the byte their scores start from and how many lanes are void
+    "list_offset",  # float32, the same unrounded
+    "list_row",  # int32, first row of the block, or its place in the list
+    "bytes",  # uint8, a score for each row scanned
+    "scores",  # float32, likewise
+    "found_lane",  # uint8
+    "found_byte",  # uint8
+    "found",  # int32, rows (or places in the list) chosen
+    "found_score",  # float32
+    "found_id",  # int32
+)
+
+SLOTS = {name: slot for slot, name in enumerate((*FIELDS, *REGIONS))}
+
+
+def _padded(count: int, step: int) -> int:
+    return -(-count // step) * step
+
+
+def regions(layout: Layout) -> tuple[dict[str, int], int]:
+    """Where each region of a workspace starts, and how many bytes it has in all.
+
+    Sized for a search of every leaf: memory that a search does not touch is never really taken.
+    """
+    d, m16 = _padded(layout.d, 64), _padded(layout.m, 16)
+    leaves = _padded(layout.num_leaves, 64) + 64
+    listed, lanes = layout.num_blocks + 64, 64 * (layout.num_blocks + 4)
+    scored = lanes if layout.lookup != LOOKUP_16 else 0
+    centers = layout.lookup
+    sizes = {
+        "query": 4 * d,
+        "query_high": d,
+        "dealt": 4 * m16 * layout.b,
+        "offset": 4 * leaves,
+        "rank": 4 * leaves,
+        "leaf_bytes": leaves,
+        "leaves": 4 * leaves,
+        "entries": 4 * m16 * (centers + 1),
+        "tables": m16 * max(centers, 16) + 256,
+        "list_block": 4 * listed,
+        "list_start": 4 * listed,
+        "list_offset": 4 * listed,
+        "list_row": 4 * listed,
+        "bytes": lanes,
+        "scores": 4 * scored,
+        "found_lane": max(lanes, leaves),
+        "found_byte": max(lanes, leaves),
+        "found": 4 * max(lanes, leaves),
+        "found_score": 4 * max(lanes, leaves),
+        "found_id": 4 * max(lanes, leaves),
+    }
+    starts, end = {}, 0
+    for name in REGIONS:
+        starts[name] = end
+        end += _padded(sizes[name], 64) + SLACK
+    return starts, end
+
+
+def pack(layout: Layout) -> NDArray[np.int64]:
+    """The block of a layout. It holds addresses: keep the layout's arrays for as long as it."""
+    starts, _ = regions(layout)
+    block = np.zeros(len(SLOTS), np.int64)
+    for slot, value in enumerate(layout):
+        if isinstance(value, np.ndarray):
+            block[slot] = value.ctypes.data
+        elif isinstance(value, float):
+            block[slot : slot + 1].view(np.float64)[0] = value
+        else:
+            block[slot] = value
+    for name, start in starts.items():
+        block[SLOTS[name]] = start
+    return block

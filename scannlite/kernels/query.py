@@ -1,0 +1,282 @@
+"""A query's way to its leaves: prepared, met with every centroid, the best leaves chosen."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scannlite.kernels.block import number, region
+from scannlite.kernels.jit import inlined
+from scannlite.kernels.layout import COSINE, LARGEST, SQUARED_L2
+from scannlite.kernels.select import extract, lowest_byte
+from scannlite.kernels.simd import (
+    add_f32,
+    add_i32,
+    at_least,
+    broadcast_dword,
+    divide_f32,
+    dot4,
+    dot_excess,
+    load_f32,
+    load_f32x16,
+    load_i32,
+    load_u8,
+    load_u8x64,
+    magnitude,
+    max_f32,
+    max_lane,
+    min_f32,
+    min_lane,
+    multiply_f32,
+    round_to_i32,
+    splat_f32,
+    splat_i32,
+    splat_u8,
+    store,
+    store_bytes,
+    store_f32,
+    store_i32,
+    store_u8,
+    subtract_f32,
+    sum_lanes,
+    sum_lanes_i32,
+    to_f32,
+)
+
+__all__ = ["choose_leaves", "prepare_query", "rank_leaves", "squared_norm"]
+
+_f4 = np.float32
+_TINY = np.float32(1e-30)
+_LARGEST = np.float32(LARGEST)
+_CLASS = 64  # leaves that share a byte and are few enough to be compared one by one
+
+
+@inlined
+def _copy_query(P, W, q):
+    """Into the workspace, checked; the zeros beyond d stay. The largest magnitude, or -1."""
+    d = number(P, "d")
+    y = region(P, W, "query")
+    whole = d - d % 16
+    for t in range(0, whole, 16):
+        store(y + 4 * t, load_f32x16(q + 4 * t))
+    for t in range(whole, d):
+        store_f32(y + 4 * t, load_f32(q + 4 * t))
+    largest = splat_f32(_f4(0))
+    limit = splat_f32(_LARGEST)
+    sound = np.uint64(0xFFFF)
+    for t in range(0, d, 16):
+        x = magnitude(load_f32x16(y + 4 * t))
+        sound &= at_least(limit, x)
+        largest = max_f32(largest, x)
+    if sound != np.uint64(0xFFFF):
+        return _f4(-1)
+    return max_lane(largest)
+
+
+@inlined
+def squared_norm(P, W):
+    """The prepared query's sum of squares."""
+    y = region(P, W, "query")
+    total = splat_f32(_f4(0))
+    for t in range(0, number(P, "d"), 16):
+        x = load_f32x16(y + 4 * t)
+        total = add_f32(total, multiply_f32(x, x))
+    return sum_lanes(total)
+
+
+@inlined
+def _scale_to_one(P, W, largest):
+    """Divide by the norm, by way of the largest value so that no square leaves float32."""
+    d = number(P, "d")
+    y = region(P, W, "query")
+    if largest < _TINY:
+        for t in range(0, d, 16):
+            store(y + 4 * t, splat_f32(_f4(0)))
+        return
+    by = splat_f32(largest)
+    for t in range(0, d, 16):
+        store(y + 4 * t, divide_f32(load_f32x16(y + 4 * t), by))
+    norm = splat_f32(np.sqrt(squared_norm(P, W)))
+    for t in range(0, d, 16):
+        store(y + 4 * t, divide_f32(load_f32x16(y + 4 * t), norm))
+
+
+@inlined
+def prepare_query(P, W, q):
+    """Centre (SQUARED_L2) or normalise (COSINE) a query and round it to signed bytes.
+
+    Returns the worth of one step of those bytes and their sum; a worth of -1 for a query that
+    is not finite or beyond LARGEST.
+    """
+    d = number(P, "d")
+    metric = number(P, "metric")
+    y = region(P, W, "query")
+    largest = _copy_query(P, W, q)
+    if largest < _f4(0):
+        return _f4(-1), np.int32(0)
+    if metric == SQUARED_L2:
+        mean = number(P, "mean")
+        for t in range(0, d, 16):
+            store(y + 4 * t, subtract_f32(load_f32x16(y + 4 * t), load_f32x16(mean + 4 * t)))
+    elif metric == COSINE:
+        _scale_to_one(P, W, largest)
+    if metric != 0:
+        most = splat_f32(_f4(0))
+        for t in range(0, d, 16):
+            most = max_f32(most, magnitude(load_f32x16(y + 4 * t)))
+        largest = max_lane(most)
+    if largest < _TINY:
+        largest = _f4(127)  # bytes of a query that is all but zero: zeros
+    high = region(P, W, "query_high")
+    steps = splat_f32(_f4(127) / largest)
+    total = splat_i32(np.int32(0))
+    for t in range(0, d, 16):
+        x = round_to_i32(multiply_f32(load_f32x16(y + 4 * t), steps))
+        total = add_i32(total, x)
+        store_bytes(high + t, x)
+    return largest / _f4(127), sum_lanes_i32(total)
+
+
+@inlined
+def _store_ranks(P, W, at, total, step):
+    """Offsets and ranks of 16 leaves from whole-number dot products."""
+    worth = multiply_f32(step, load_f32x16(number(P, "centroid_scale") + at))
+    score = multiply_f32(to_f32(total), worth)
+    score = add_f32(score, load_f32x16(number(P, "leaf_offset") + at))
+    store(region(P, W, "offset") + at, score)
+    rank = add_f32(score, load_f32x16(number(P, "leaf_bias") + at))
+    store(region(P, W, "rank") + at, rank)
+
+
+@inlined
+def rank_leaves(P, W, worth, total):
+    """Score every centroid: ``offset`` is where a leaf's rows start, ``rank`` orders leaves.
+
+    Lanes beyond L are given the first leaf's rank. Returns the highest and lowest rank.
+    """
+    num_leaves = number(P, "num_leaves")
+    quads = (number(P, "d") + 3) // 4
+    tile = number(P, "centroids")
+    rank = region(P, W, "rank")
+    high = region(P, W, "query_high")
+    less = splat_i32(-dot_excess() * total)
+    step = splat_f32(worth)
+    for g in range(0, num_leaves, 64):
+        t0, t1, t2, t3 = less, less, less, less
+        for quad in range(quads):
+            x = broadcast_dword(high + 4 * quad)
+            t0 = dot4(t0, load_u8x64(tile), x)
+            t1 = dot4(t1, load_u8x64(tile + 64), x)
+            t2 = dot4(t2, load_u8x64(tile + 128), x)
+            t3 = dot4(t3, load_u8x64(tile + 192), x)
+            tile += 256
+        _store_ranks(P, W, 4 * g, t0, step)
+        _store_ranks(P, W, 4 * g + 64, t1, step)
+        _store_ranks(P, W, 4 * g + 128, t2, step)
+        _store_ranks(P, W, 4 * g + 192, t3, step)
+    first = load_f32(rank)
+    for leaf in range(num_leaves, (num_leaves + 63) // 64 * 64):
+        store_f32(rank + 4 * leaf, first)
+    most, least = splat_f32(first), splat_f32(first)
+    for g in range(0, num_leaves, 16):
+        x = load_f32x16(rank + 4 * g)
+        most, least = max_f32(most, x), min_f32(least, x)
+    return max_lane(most), min_lane(least)
+
+
+@inlined
+def _rank_bytes(P, W, most, least):
+    """Ranks from ``most`` to ``least`` as bytes 1 ... 254; above is 0, below and void is 255."""
+    num_leaves = number(P, "num_leaves")
+    rank, out = region(P, W, "rank"), region(P, W, "leaf_bytes")
+    steps = splat_f32(min(_f4(253) / (most - least), _f4(3e38)))
+    top = splat_f32(most)
+    one, floor, ceiling = splat_f32(_f4(1)), splat_f32(_f4(0)), splat_f32(_f4(255))
+    for g in range(0, num_leaves, 16):
+        x = multiply_f32(subtract_f32(top, load_f32x16(rank + 4 * g)), steps)
+        x = min_f32(max_f32(add_f32(x, one), floor), ceiling)
+        store_bytes(out + g, round_to_i32(x))
+    for leaf in range(num_leaves, (num_leaves + 63) // 64 * 64):
+        store_u8(out + leaf, np.uint8(255))
+
+
+@inlined
+def _compact(P, W, n):
+    """Close the gaps among n leaves found: those whose byte is 255 were dropped."""
+    dropped, leaves = region(P, W, "found_byte"), region(P, W, "leaves")
+    kept = 0
+    for i in range(n):
+        if load_u8(dropped + i) != np.uint8(255):
+            store_i32(leaves + 4 * kept, load_i32(leaves + 4 * i))
+            kept += 1
+    return kept
+
+
+@inlined
+def _drop_lowest(P, W, n, edge, drop):
+    """Of n leaves found, drop the lowest-ranked among those whose byte is ``edge``; later first."""
+    rank, out = region(P, W, "rank"), region(P, W, "found_byte")
+    leaves = region(P, W, "leaves")
+    for _ in range(drop):
+        worst, place = _f4(np.inf), 0
+        for i in range(n):
+            if np.int64(load_u8(out + i)) == edge:
+                x = load_f32(rank + 4 * np.int64(load_i32(leaves + 4 * i)))
+                if x <= worst:
+                    worst, place = x, i
+        store_u8(out + place, np.uint8(255))
+    return _compact(P, W, n)
+
+
+@inlined
+def _drop_last(P, W, n, edge, drop):
+    """Of n leaves found, drop the last among those whose byte is ``edge``: all rank alike."""
+    out = region(P, W, "found_byte")
+    for back in range(n):
+        i = n - 1 - back
+        if drop > 0 and np.int64(load_u8(out + i)) == edge:
+            store_u8(out + i, np.uint8(255))
+            drop -= 1
+    return _compact(P, W, n)
+
+
+@inlined
+def _class_range(P, W, edge):
+    """The highest and lowest rank among leaves whose byte is ``edge``."""
+    rank, out = region(P, W, "rank"), region(P, W, "leaf_bytes")
+    most, least = _f4(-np.inf), _f4(np.inf)
+    for leaf in range(number(P, "num_leaves")):
+        if np.int64(load_u8(out + leaf)) == edge:
+            x = load_f32(rank + 4 * leaf)
+            most, least = max(most, x), min(least, x)
+    return most, least
+
+
+@inlined
+def choose_leaves(P, W, p, most, least):
+    """The p leaves of highest rank, earlier leaves first among equals, in the leaves' order."""
+    num_leaves = number(P, "num_leaves")
+    leaves = region(P, W, "leaves")
+    if p >= num_leaves:
+        for leaf in range(num_leaves):
+            store_i32(leaves + 4 * leaf, np.int32(leaf))
+        return num_leaves
+    bytes_ = region(P, W, "leaf_bytes")
+    lines = (num_leaves + 63) // 64
+    # A far outlier may leave all others one byte: look again, closer, at the byte that decides.
+    while most > least:
+        _rank_bytes(P, W, most, least)
+        edge = lowest_byte(bytes_, lines, 1, p)
+        n = extract(P, W, bytes_, lines, splat_u8(np.uint8(edge)), 0, leaves)
+        if n == p:
+            return p
+        shared = 0
+        for i in range(n):
+            shared += np.int64(load_u8(region(P, W, "found_byte") + i)) == edge
+        if shared <= _CLASS:
+            return _drop_lowest(P, W, n, edge, n - p)
+        most, least = _class_range(P, W, edge)
+        if most == least:
+            return _drop_last(P, W, n, edge, n - p)
+    for leaf in range(p):
+        store_i32(leaves + 4 * leaf, np.int32(leaf))
+    return p

@@ -1,0 +1,200 @@
+"""A whole query in one call: from its numbers to the k nearest.
+
+Two ways. By 4-bit codes: byte scores of whole blocks in registers, then rescoring. By scores: a
+float for every row of the leaves, from 8-bit codes or from the rows themselves.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scannlite.kernels.block import number, real, region
+from scannlite.kernels.jit import inlined, kernel
+from scannlite.kernels.layout import (
+    BAD_QUERY,
+    LOOKUP_256,
+    NO_ROWS,
+    ROWS_FLOAT,
+    SPARE_FINALISTS,
+    SPREAD,
+)
+from scannlite.kernels.query import choose_leaves, prepare_query, rank_leaves
+from scannlite.kernels.rescore import (
+    entry_scores,
+    exact_distances,
+    places_to_rows,
+    score_distances,
+    score_rows,
+)
+from scannlite.kernels.scan import (
+    deal_query,
+    list_blocks,
+    offset_range,
+    quantize_constants,
+    quantize_entries,
+    quantize_wide,
+    scan_codes16,
+    scan_codes256,
+    scan_rows,
+    spread_entries,
+)
+from scannlite.kernels.select import keep_best, place, scores_to_bytes, select_bytes
+from scannlite.kernels.simd import address_of, load_f32, load_i32, store_f32, store_i32
+
+__all__ = ["search_by_codes", "search_by_codes_many", "search_by_scores", "search_by_scores_many"]
+
+_f4 = np.float32
+_SPREAD = np.float32(SPREAD)
+
+
+@inlined
+def _byte_scale(P, W, best, least):
+    """Steps a unit of score, so that a byte spans what the rows worth finding can score."""
+    tops, sigma = spread_entries(P, W)
+    unit = real(P, "constant_unit")
+    span = tops + _SPREAD * sigma + (best - least) + unit * _f4(128)
+    return _f4(254.5) / max(span, _f4(1e-20))
+
+
+@inlined
+def _finish(P, W, n, k, worth, total, distances, ids):
+    """Rescore n found rows, take the k nearest."""
+    wanted = k + SPARE_FINALISTS
+    score_rows(P, W, n, worth, total)
+    n = keep_best(P, W, n, wanted, wanted >> 3)
+    exact_distances(P, W, n)
+    place(P, W, n, k, distances, ids)
+
+
+@inlined
+def _by_codes(P, W, q, k, p, R, distances, ids):
+    worth, total = prepare_query(P, W, q)
+    if worth < _f4(0):
+        return BAD_QUERY
+    most, least = rank_leaves(P, W, worth, total)
+    leaves = choose_leaves(P, W, p, most, least)
+    best, lowest = offset_range(P, W, leaves)
+    deal_query(P, W)
+    scale = _byte_scale(P, W, best, lowest)
+    quantize_entries(P, W, scale * _f4(4))
+    if real(P, "constant_unit") != _f4(0):
+        quantize_constants(P, W, scale)
+    bare = number(P, "rows_kind") == NO_ROWS
+    blocks = list_blocks(P, W, leaves, best, scale, bare)
+    scan_codes16(P, W, blocks)
+    n = select_bytes(P, W, blocks, R, False)
+    if bare:
+        entry_scores(P, W, n)
+        places_to_rows(P, W, n)
+        score_distances(P, W, n)
+        place(P, W, n, k, distances, ids)
+    else:
+        _finish(P, W, n, k, worth, total, distances, ids)
+    return 0
+
+
+@inlined
+def _gather_scores(P, W, n):
+    found, out = region(P, W, "found"), region(P, W, "found_score")
+    scores = region(P, W, "scores")
+    for i in range(n):
+        store_f32(out + 4 * i, load_f32(scores + 4 * np.int64(load_i32(found + 4 * i))))
+
+
+@inlined
+def _by_scores(P, W, q, k, p, R, distances, ids):
+    worth, total = prepare_query(P, W, q)
+    if worth < _f4(0):
+        return BAD_QUERY
+    most, least = rank_leaves(P, W, worth, total)
+    leaves = choose_leaves(P, W, p, most, least)
+    blocks = list_blocks(P, W, leaves, _f4(0), _f4(0), True)
+    kind = number(P, "rows_kind")
+    coded = number(P, "lookup") == LOOKUP_256
+    wanted = k + SPARE_FINALISTS
+    if coded:
+        deal_query(P, W)
+        spread_entries(P, W)
+        scan_codes256(P, W, blocks, quantize_wide(P, W))
+        wanted = k if kind == NO_ROWS else R
+    else:
+        scan_rows(P, W, blocks, worth, total)
+        wanted = k if kind == ROWS_FLOAT else k + SPARE_FINALISTS
+    scores_to_bytes(P, W, blocks)
+    n = select_bytes(P, W, blocks, wanted, True)
+    _gather_scores(P, W, n)
+    n = keep_best(P, W, n, wanted, wanted >> 3)
+    places_to_rows(P, W, n)
+    if coded and kind != NO_ROWS:
+        _finish(P, W, n, k, worth, total, distances, ids)
+        return 0
+    if coded:
+        score_distances(P, W, n)
+    elif kind == ROWS_FLOAT:
+        _negate_scores(P, W, n)
+    else:
+        exact_distances(P, W, n)
+    place(P, W, n, k, distances, ids)
+    return 0
+
+
+@inlined
+def _negate_scores(P, W, n):
+    """Scores of float rows are distances but for the sign."""
+    numbers, found = region(P, W, "found_id"), region(P, W, "found")
+    scores, ids = region(P, W, "found_score"), number(P, "ids")
+    for i in range(n):
+        store_f32(scores + 4 * i, -load_f32(scores + 4 * i))
+        store_i32(numbers + 4 * i, load_i32(ids + 4 * np.int64(load_i32(found + 4 * i))))
+
+
+@kernel
+def search_by_codes(P, W, q, distances, ids, p, R):
+    """One query by 4-bit codes.
+
+    Args:
+        P: address of the index's block.
+        W: address of a workspace nobody else uses meanwhile.
+        q: (d,) float32.
+        distances: (k,) float32, out.
+        ids: (k,) int64, out.
+        p: leaves searched, 1 ... L.
+        R: rows rescored, at least k.
+
+    Returns:
+        0, or BAD_QUERY.
+    """
+    places = address_of(distances), address_of(ids)
+    return _by_codes(P, W, address_of(q), len(ids), p, R, places[0], places[1])
+
+
+@kernel
+def search_by_codes_many(P, W, Q, D, I, k, first, last, p, R):  # noqa: E741
+    """Queries ``first`` ... ``last`` of a batch, at the addresses of (q, d), (q, k) and (q, k).
+
+    Returns 0, or the number, counted from 1, of the query that is bad.
+    """
+    d = number(P, "d")
+    for i in range(first, last):
+        bad = _by_codes(P, W, Q + 4 * d * i, k, p, R, D + 4 * k * i, I + 8 * k * i)
+        if bad:
+            return i + 1
+    return 0
+
+
+@kernel
+def search_by_scores(P, W, q, distances, ids, p, R):
+    """One query by float scores: arguments as of ``search_by_codes``."""
+    places = address_of(distances), address_of(ids)
+    return _by_scores(P, W, address_of(q), len(ids), p, R, places[0], places[1])
+
+
+@kernel
+def search_by_scores_many(P, W, Q, D, I, k, first, last, p, R):  # noqa: E741
+    """Queries of a batch by float scores: arguments as of ``search_by_codes_many``."""
+    d = number(P, "d")
+    for i in range(first, last):
+        bad = _by_scores(P, W, Q + 4 * d * i, k, p, R, D + 4 * k * i, I + 8 * k * i)
+        if bad:
+            return i + 1
+    return 0
