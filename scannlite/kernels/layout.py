@@ -52,7 +52,7 @@ BLOCK_ROWS = 64  # rows scanned together: the bytes of the widest register
 SLACK = 64  # readable bytes that follow every array a kernel gets
 LARGEST = 1e17  # values beyond it are refused: their squares, summed, leave float32
 SPREAD = 4.0  # standard deviations of a score that the byte scale leaves room for
-SPARE_FINALISTS = 6  # rows beyond k that are scored from all their bits
+SPARE_FINALISTS = 16  # rows beyond k that are scored from all their bits
 MANY_FINALISTS = 256  # more of them than this are sorted, fewer are counted into their places
 BAD_QUERY = -1  # a search's answer to a query that holds NaN, infinity or a value beyond LARGEST
 

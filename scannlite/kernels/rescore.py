@@ -38,6 +38,8 @@ __all__ = [
     "entry_scores",
     "exact_distances",
     "float_distance",
+    "float_products",
+    "float_squares",
     "places_to_rows",
     "score_distances",
     "score_rows",
@@ -154,25 +156,38 @@ def _bits_distance(P, W, row, low):
 
 
 @inlined
-def float_distance(P, W, row):
-    """The distance of a float32 row."""
-    d, metric = number(P, "d"), number(P, "metric")
-    query, x = region(P, W, "query"), number(P, "rows") + 4 * d * row
-    total = splat_f32(_f4(0))
-    whole = d - d % 16
-    if metric == SQUARED_L2:
-        for t in range(0, whole, 16):
-            total = _add_squares(total, query + 4 * t, load_f32x16(x + 4 * t))
-    else:
-        for t in range(0, whole, 16):
-            total = _add_products(total, query + 4 * t, load_f32x16(x + 4 * t))
+def float_products(P, W, x):
+    """The query's dot product with d floats at an address."""
+    d, query = number(P, "d"), region(P, W, "query")
+    total, whole = splat_f32(_f4(0)), d - d % 16
+    for t in range(0, whole, 16):
+        total = _add_products(total, query + 4 * t, load_f32x16(x + 4 * t))
     if whole < d:
         last = keep_f32(load_f32x16(x + 4 * whole), load_i32x16(_tail(P, d)))
-        if metric == SQUARED_L2:
-            total = _add_squares(total, query + 4 * whole, last)
-        else:
-            total = _add_products(total, query + 4 * whole, last)
-    return _distance(metric, sum_lanes(total))
+        total = _add_products(total, query + 4 * whole, last)
+    return sum_lanes(total)
+
+
+@inlined
+def float_squares(P, W, x):
+    """The query's squared distance to d floats at an address."""
+    d, query = number(P, "d"), region(P, W, "query")
+    total, whole = splat_f32(_f4(0)), d - d % 16
+    for t in range(0, whole, 16):
+        total = _add_squares(total, query + 4 * t, load_f32x16(x + 4 * t))
+    if whole < d:
+        last = keep_f32(load_f32x16(x + 4 * whole), load_i32x16(_tail(P, d)))
+        total = _add_squares(total, query + 4 * whole, last)
+    return sum_lanes(total)
+
+
+@inlined
+def float_distance(P, W, row):
+    """The distance of a float32 row."""
+    metric, x = number(P, "metric"), number(P, "rows") + 4 * number(P, "d") * row
+    if metric == SQUARED_L2:
+        return float_squares(P, W, x)
+    return _distance(metric, float_products(P, W, x))
 
 
 @inlined

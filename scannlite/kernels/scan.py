@@ -7,7 +7,7 @@ import numpy as np
 from scannlite.kernels.block import number, real, region
 from scannlite.kernels.jit import inlined
 from scannlite.kernels.layout import ROWS_FLOAT, SQUARED_L2
-from scannlite.kernels.rescore import byte_score, float_distance
+from scannlite.kernels.rescore import byte_score, float_distance, float_products
 from scannlite.kernels.simd import (
     add_f32,
     add_i32,
@@ -52,6 +52,7 @@ from scannlite.kernels.simd import (
 
 __all__ = [
     "deal_query",
+    "exact_offsets",
     "list_blocks",
     "offset_range",
     "quantize_constants",
@@ -65,6 +66,20 @@ __all__ = [
 
 _f4 = np.float32
 _TINY = np.float32(1e-20)
+
+
+@inlined
+def exact_offsets(P, W, leaves):
+    """Offsets of the leaves chosen from unrounded centroids, where scores become distances."""
+    if number(P, "residual") == 0:
+        return
+    d, centroids = number(P, "d"), number(P, "centroid_floats")
+    chosen, offset = region(P, W, "leaves"), region(P, W, "offset")
+    start = number(P, "leaf_offset")
+    for i in range(leaves):
+        leaf = np.int64(load_i32(chosen + 4 * i))
+        dot = float_products(P, W, centroids + 4 * d * leaf)
+        store_f32(offset + 4 * leaf, dot + load_f32(start + 4 * leaf))
 
 
 @inlined

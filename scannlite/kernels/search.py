@@ -28,6 +28,7 @@ from scannlite.kernels.rescore import (
 )
 from scannlite.kernels.scan import (
     deal_query,
+    exact_offsets,
     list_blocks,
     offset_range,
     quantize_constants,
@@ -73,13 +74,15 @@ def _by_codes(P, W, q, k, p, R, distances, ids):
         return BAD_QUERY
     most, least = rank_leaves(P, W, worth, total)
     leaves = choose_leaves(P, W, p, most, least)
+    bare = number(P, "rows_kind") == NO_ROWS
+    if bare:
+        exact_offsets(P, W, leaves)
     best, lowest = offset_range(P, W, leaves)
     deal_query(P, W)
     scale = _byte_scale(P, W, best, lowest)
     quantize_entries(P, W, scale * _f4(4))
     if real(P, "constant_unit") != _f4(0):
         quantize_constants(P, W, scale)
-    bare = number(P, "rows_kind") == NO_ROWS
     blocks = list_blocks(P, W, leaves, best, scale, bare)
     scan_codes16(P, W, blocks)
     n = select_bytes(P, W, blocks, R, False)
@@ -108,9 +111,11 @@ def _by_scores(P, W, q, k, p, R, distances, ids):
         return BAD_QUERY
     most, least = rank_leaves(P, W, worth, total)
     leaves = choose_leaves(P, W, p, most, least)
-    blocks = list_blocks(P, W, leaves, _f4(0), _f4(0), True)
     kind = number(P, "rows_kind")
     coded = number(P, "lookup") == LOOKUP_256
+    if coded:
+        exact_offsets(P, W, leaves)
+    blocks = list_blocks(P, W, leaves, _f4(0), _f4(0), True)
     wanted = k + SPARE_FINALISTS
     if coded:
         deal_query(P, W)
