@@ -117,7 +117,7 @@ def _extract_compressed(P, W, bytes_, lines, limit, rows, out, values):
 
 @inlined
 def _trim(P, W, n, k):
-    """Of n found, keep the k lowest bytes; among the highest byte kept, those that come first."""
+    """Of n found, keep the k lowest bytes and their ties; of many ties, k // 2 more rows at most."""
     found, values = region(P, W, "found"), region(P, W, "found_byte")
     store(values + n, splat_u8(np.uint8(_VOID)))
     edge = lowest_byte(values, (n + 63) // 64, 1, k)
@@ -126,7 +126,7 @@ def _trim(P, W, n, k):
         limit = splat_u8(np.uint8(edge - 1))
         for i in range(0, n, 64):
             below += population(at_most(load_u8x64(values + i), limit))
-    room = k - below
+    room = k + (k >> 1) - below
     kept = 0
     for i in range(n):
         value = np.int64(load_u8(values + i))
@@ -142,7 +142,8 @@ def _trim(P, W, n, k):
 def select_bytes(P, W, lines, k, ties):
     """The k lowest bytes below 255 of a list of lines, as ``found`` rows in the list's order.
 
-    With ``ties`` every row that shares the k-th byte stays; without, the first in the list do.
+    Rows that share the k-th byte stay too: with ``ties`` all, else up to k // 2 of them beyond k,
+    the first in the list.
     """
     bytes_ = region(P, W, "bytes")
     found, rows = region(P, W, "found"), region(P, W, "list_row")
