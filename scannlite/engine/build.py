@@ -5,6 +5,7 @@ Rows are read by chunks, in order, and each is read twice: once for its leaf, on
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -135,17 +136,13 @@ def _assign_rows(source: _Source, centroids: Floats, progress: Progress) -> Leav
     return leaf
 
 
-def _weights(
-    threshold: float, lengths: Floats, d: int, score_ah: ScoreAH | None
-) -> Floats:
+def _weights(threshold: float, lengths: Floats, d: int, score_ah: ScoreAH | None) -> Floats:
     asymptotic = score_ah is not None and score_ah.eta_formula == "asymptotic"
     return (eta_asymptotic if asymptotic else eta_exact)(threshold, lengths, d)
 
 
 def _warn_if_idle(owner: str, threshold: float, eta: Floats) -> None:
     if len(eta) and float(eta.max()) <= 1:
-        import warnings
-
         warnings.warn(
             f"{owner}.anisotropic_quantization_threshold {threshold:g} has no effect: no row of "
             "these data is long enough to score above it, or, by the asymptotic formula, all are "

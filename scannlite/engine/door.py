@@ -100,7 +100,8 @@ def as_whole(name: str, value: Any, least: int, most: int | None = None) -> int:
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise InvalidType(f"{name} must be a whole number, got {value!r}.")
-    if value < least or (most is not None and value > most):
+    number = int(value)
+    if number < least or (most is not None and number > most):
         bounds = f"from {least}" if most is None else f"from {least} to {most}"
-        raise InvalidInput(f"{name} must be {bounds}, got {value}.")
-    return int(value)
+        raise InvalidInput(f"{name} must be {bounds}, got {number}.")
+    return number

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from scannlite.engine.options import ScaNNOptions, choose_options
 from scannlite.engine.plan import Plan
 from scannlite.errors import IndexFileError, InvalidInput, InvalidType
 from scannlite.files import container
-from scannlite.types import Distance, Floats, Ids, Neighbors
+from scannlite.types import Distance, Floats, Neighbors
 
 __all__ = ["Index"]
 
@@ -62,7 +63,7 @@ class Index:
     # --- making and keeping ----------------------------------------------------------------------
 
     @classmethod
-    def build(
+    def build(  # noqa: PLR0913
         cls,
         X: Any,
         options: ScaNNOptions | Distance = "dot_product",
@@ -143,7 +144,7 @@ class Index:
 
     @property
     def dimensions(self) -> int:
-        """d."""
+        """D."""
         return self._d
 
     @property
@@ -159,7 +160,7 @@ class Index:
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays."""
-        return self._arrays.nbytes
+        return int(self._arrays.nbytes)
 
     @property
     def _num_leaves(self) -> int:
@@ -226,10 +227,13 @@ class Index:
         ):
             return self._search_any(q, k, p, R, threads)
         free = plan.free
-        workspace = free.pop() if free else plan.workspace()
+        try:
+            workspace = free.pop()
+        except IndexError:
+            workspace = plan.workspace()
         distances, ids = np.empty(k, _FLOAT32), np.empty(k, _INT64)
         bad = plan.one(
-            plan.address, workspace, q, distances, ids, p, R if R > k else self._at_least(k)
+            plan.address, workspace, q, distances, ids, p, R if k < R else self._at_least(k)
         )
         free.append(workspace)
         if bad:
@@ -264,33 +268,35 @@ class Index:
         distances = np.full((len(batch), k), np.inf, np.float32)
         ids = np.full((len(batch), k), -1, np.int64)
         if self._n and len(batch):
-            R = R if R > k else self._at_least(k)
+            R = R if k < R else self._at_least(k)
             finite_floats("q", batch)
-            self._search_batch(batch, distances, ids, p, R, threads)
+            self._search_batch(batch, Neighbors(distances, ids), p, R, threads)
         elif len(batch):
             finite_floats("q", batch)
         if queries.ndim == 1:
             return Neighbors(distances[0], ids[0])
         return Neighbors(distances, ids)
 
-    def _search_batch(
-        self, Q: Floats, distances: Floats, ids: Ids, p: int, R: int, threads: int
-    ) -> None:
+    def _search_batch(self, Q: Floats, found: Neighbors, p: int, R: int, threads: int) -> None:
         plan = self._plan
+        distances, ids = found
 
         def run(part: slice) -> None:
             if not plan.compiled:
                 for i in range(part.start, part.stop):
                     distances[i], ids[i] = plan.one(plan.layout, Q[i], ids.shape[1], p, R)
                 return
-            workspace = plan.free.pop() if plan.free else plan.workspace()
+            try:
+                workspace = plan.free.pop()
+            except IndexError:
+                workspace = plan.workspace()
             places = Q.ctypes.data, distances.ctypes.data, ids.ctypes.data
             k = ids.shape[1]
             plan.many(plan.address, workspace, *places, k, part.start, part.stop, p, R)
             plan.free.append(workspace)
 
         edges = np.linspace(0, len(Q), min(threads, len(Q)) + 1).astype(int).tolist()
-        parts = [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        parts = [slice(a, b) for a, b in pairwise(edges)]
         if len(parts) == 1:
             run(parts[0])
             return

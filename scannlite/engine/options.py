@@ -196,8 +196,7 @@ class ScaNNOptions:
         if (self.score_ah is None) == (self.score_brute_force is None):
             came = "neither" if self.score_ah is None else "both"
             raise InvalidInput(
-                "ScaNNOptions needs exactly one of score_ah and score_brute_force, "
-                f"got {came}."
+                f"ScaNNOptions needs exactly one of score_ah and score_brute_force, got {came}."
             )
         if self.reorder is not None and self.score_brute_force is not None:
             raise InvalidInput(

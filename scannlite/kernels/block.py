@@ -20,8 +20,7 @@ def _load(builder: Any, block: Any, name: Any, kind: ir.Type) -> Any:
     return builder.load(builder.inttoptr(place, kind.as_pointer()), align=8)
 
 
-@intrinsic
-def number(typing_context: Any, block: Any, name: Any) -> Any:  # noqa: ARG001
+def _number(typing_context: Any, block: Any, name: Any) -> Any:  # noqa: ARG001
     """A whole number, or an array's address, of the block at an address."""
     if not isinstance(name, types.StringLiteral):
         return None
@@ -32,8 +31,7 @@ def number(typing_context: Any, block: Any, name: Any) -> Any:  # noqa: ARG001
     return types.int64(types.int64, name), generate
 
 
-@intrinsic
-def real(typing_context: Any, block: Any, name: Any) -> Any:  # noqa: ARG001
+def _real(typing_context: Any, block: Any, name: Any) -> Any:  # noqa: ARG001
     """A float of the block at an address, as float32."""
     if not isinstance(name, types.StringLiteral):
         return None
@@ -44,8 +42,7 @@ def real(typing_context: Any, block: Any, name: Any) -> Any:  # noqa: ARG001
     return types.float32(types.int64, name), generate
 
 
-@intrinsic
-def region(typing_context: Any, block: Any, workspace: Any, name: Any) -> Any:  # noqa: ARG001
+def _region(typing_context: Any, block: Any, workspace: Any, name: Any) -> Any:  # noqa: ARG001
     """The address of a region of the workspace at an address."""
     if not isinstance(name, types.StringLiteral):
         return None
@@ -54,3 +51,8 @@ def region(typing_context: Any, block: Any, workspace: Any, name: Any) -> Any:  
         return builder.add(values[1], _load(builder, values[0], name, _I64))
 
     return types.int64(types.int64, types.int64, name), generate
+
+
+number: Any = intrinsic(_number)
+real: Any = intrinsic(_real)
+region: Any = intrinsic(_region)

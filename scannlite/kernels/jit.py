@@ -41,10 +41,10 @@ def kernel(function: Function) -> Function:
         jitted = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # no folder that a cache can be written to
         jitted = numba.njit(**options)(function)
-    return cast(Function, jitted)
+    return cast("Function", jitted)
 
 
 def inlined(function: Function) -> Function:
     """Compile ``function`` into its callers: a stage of a kernel, never called from Python."""
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "forceinline": True}
-    return cast(Function, numba.njit(**options)(function))
+    return cast("Function", numba.njit(**options)(function))

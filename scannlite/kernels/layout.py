@@ -7,7 +7,7 @@ order (an array stands as its address), followed by where each region of a *work
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -206,7 +206,8 @@ def pack(layout: Layout) -> NDArray[np.int64]:
     """The block of a layout. It holds addresses: keep the layout's arrays for as long as it."""
     starts, _ = regions(layout)
     block = np.zeros(len(SLOTS), np.int64)
-    for slot, value in enumerate(layout):
+    fields: tuple[Any, ...] = layout
+    for slot, value in enumerate(fields):
         if isinstance(value, np.ndarray):
             block[slot] = value.ctypes.data
         elif isinstance(value, float):

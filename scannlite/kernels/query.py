@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from scannlite.kernels.block import number, region
@@ -44,14 +46,15 @@ from scannlite.kernels.simd import (
 
 __all__ = ["choose_leaves", "prepare_query", "rank_leaves", "squared_norm"]
 
-_f4 = np.float32
+_f4: Any = np.float32
+_i8: Any = np.int64
 _TINY = np.float32(1e-30)
 _LARGEST = np.float32(LARGEST)
 _CLASS = 64  # leaves that share a byte and are few enough to be compared one by one
 
 
 @inlined
-def _copy_query(P, W, q):
+def _copy_query(P: int, W: int, q: int) -> Any:
     """Into the workspace, checked; the zeros beyond d stay. The largest magnitude, or -1."""
     d = number(P, "d")
     y = region(P, W, "query")
@@ -73,7 +76,7 @@ def _copy_query(P, W, q):
 
 
 @inlined
-def squared_norm(P, W):
+def squared_norm(P: int, W: int) -> Any:
     """The prepared query's sum of squares."""
     y = region(P, W, "query")
     total = splat_f32(_f4(0))
@@ -84,7 +87,7 @@ def squared_norm(P, W):
 
 
 @inlined
-def _scale_to_one(P, W, largest):
+def _scale_to_one(P: int, W: int, largest: float) -> None:
     """Divide by the norm, by way of the largest value so that no square leaves float32."""
     d = number(P, "d")
     y = region(P, W, "query")
@@ -101,7 +104,7 @@ def _scale_to_one(P, W, largest):
 
 
 @inlined
-def prepare_query(P, W, q):
+def prepare_query(P: int, W: int, q: int) -> Any:
     """Centre (SQUARED_L2) or normalise (COSINE) a query and round it to signed bytes.
 
     Returns the worth of one step of those bytes and their sum; a worth of -1 for a query that
@@ -137,7 +140,7 @@ def prepare_query(P, W, q):
 
 
 @inlined
-def _store_ranks(P, W, at, total, step):
+def _store_ranks(P: int, W: int, at: int, total: Any, step: Any) -> None:
     """Offsets and ranks of 16 leaves from whole-number dot products."""
     worth = multiply_f32(step, load_f32x16(number(P, "centroid_scale") + at))
     score = multiply_f32(to_f32(total), worth)
@@ -148,7 +151,7 @@ def _store_ranks(P, W, at, total, step):
 
 
 @inlined
-def rank_leaves(P, W, worth, total):
+def rank_leaves(P: int, W: int, worth: float, total: Any) -> Any:
     """Score every centroid: ``offset`` is where a leaf's rows start, ``rank`` orders leaves.
 
     Lanes beyond L are given the first leaf's rank. Returns the highest and lowest rank.
@@ -184,7 +187,7 @@ def rank_leaves(P, W, worth, total):
 
 
 @inlined
-def _rank_bytes(P, W, most, least):
+def _rank_bytes(P: int, W: int, most: float, least: float) -> None:
     """Ranks from ``most`` to ``least`` as bytes 1 ... 254; above is 0, below and void is 255."""
     num_leaves = number(P, "num_leaves")
     rank, out = region(P, W, "rank"), region(P, W, "leaf_bytes")
@@ -200,7 +203,7 @@ def _rank_bytes(P, W, most, least):
 
 
 @inlined
-def _compact(P, W, n):
+def _compact(P: int, W: int, n: int) -> int:
     """Close the gaps among n leaves found: those whose byte is 255 were dropped."""
     dropped, leaves = region(P, W, "found_byte"), region(P, W, "leaves")
     kept = 0
@@ -212,15 +215,15 @@ def _compact(P, W, n):
 
 
 @inlined
-def _drop_lowest(P, W, n, edge, drop):
+def _drop_lowest(P: int, W: int, n: int, edge: int, drop: int) -> int:
     """Of n leaves found, drop the lowest-ranked among those whose byte is ``edge``; later first."""
     rank, out = region(P, W, "rank"), region(P, W, "found_byte")
     leaves = region(P, W, "leaves")
     for _ in range(drop):
         worst, place = _f4(np.inf), 0
         for i in range(n):
-            if np.int64(load_u8(out + i)) == edge:
-                x = load_f32(rank + 4 * np.int64(load_i32(leaves + 4 * i)))
+            if _i8(load_u8(out + i)) == edge:
+                x = load_f32(rank + 4 * _i8(load_i32(leaves + 4 * i)))
                 if x <= worst:
                     worst, place = x, i
         store_u8(out + place, np.uint8(255))
@@ -228,33 +231,33 @@ def _drop_lowest(P, W, n, edge, drop):
 
 
 @inlined
-def _drop_last(P, W, n, edge, drop):
+def _drop_last(P: int, W: int, n: int, edge: int, drop: int) -> int:
     """Of n leaves found, drop the last among those whose byte is ``edge``: all rank alike."""
     out = region(P, W, "found_byte")
     for back in range(n):
         i = n - 1 - back
-        if drop > 0 and np.int64(load_u8(out + i)) == edge:
+        if drop > 0 and _i8(load_u8(out + i)) == edge:
             store_u8(out + i, np.uint8(255))
             drop -= 1
     return _compact(P, W, n)
 
 
 @inlined
-def _class_range(P, W, edge):
+def _class_range(P: int, W: int, edge: int) -> Any:
     """The highest and lowest rank among leaves whose byte is ``edge``."""
     rank, out = region(P, W, "rank"), region(P, W, "leaf_bytes")
     most, least = _f4(-np.inf), _f4(np.inf)
     for leaf in range(number(P, "num_leaves")):
-        if np.int64(load_u8(out + leaf)) == edge:
+        if _i8(load_u8(out + leaf)) == edge:
             x = load_f32(rank + 4 * leaf)
             most, least = max(most, x), min(least, x)
     return most, least
 
 
 @inlined
-def choose_leaves(P, W, p, most, least):
+def choose_leaves(P: int, W: int, p: int, most: float, least: float) -> int:
     """The p leaves of highest rank, earlier leaves first among equals, in the leaves' order."""
-    num_leaves = number(P, "num_leaves")
+    num_leaves: int = number(P, "num_leaves")
     leaves = region(P, W, "leaves")
     if p >= num_leaves:
         for leaf in range(num_leaves):
@@ -268,10 +271,10 @@ def choose_leaves(P, W, p, most, least):
         edge = lowest_byte(bytes_, lines, 1, p)
         n = extract(P, W, bytes_, lines, splat_u8(np.uint8(edge)), 0, leaves)
         if n == p:
-            return p
+            return n
         shared = 0
         for i in range(n):
-            shared += np.int64(load_u8(region(P, W, "found_byte") + i)) == edge
+            shared += _i8(load_u8(region(P, W, "found_byte") + i)) == edge
         if shared <= _CLASS:
             return _drop_lowest(P, W, n, edge, n - p)
         most, least = _class_range(P, W, edge)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from scannlite.kernels.block import number, region
@@ -45,13 +47,14 @@ __all__ = [
     "score_rows",
 ]
 
-_f4 = np.float32
+_f4: Any = np.float32
+_i8: Any = np.int64
 _AHEAD = 32  # rows fetched ahead of the one that is scored
 _FINE = np.float32(1 / 65534)  # one step of a row's 16-bit remainder, in steps of its byte
 
 
 @inlined
-def _byte_dot(row, query, d, excess):
+def _byte_dot(row: int, query: int, d: int, excess: int) -> Any:
     """The whole-number dot product of a row's and the query's signed bytes."""
     sums = splat_i32(np.int32(0))
     for t in range(0, d, 64):
@@ -60,7 +63,7 @@ def _byte_dot(row, query, d, excess):
 
 
 @inlined
-def byte_score(P, W, row, worth, total):
+def byte_score(P: int, W: int, row: int, worth: float, total: Any) -> Any:
     """A row's score from signed bytes on both sides; ``total`` is the sum of the query's."""
     d = number(P, "d")
     terms = number(P, "row_terms") + 8 * row
@@ -71,43 +74,43 @@ def byte_score(P, W, row, worth, total):
 
 
 @inlined
-def _fetch(rows, terms, row, d):
+def _fetch(rows: int, terms: int, row: int, d: int) -> None:
     for t in range(0, d, 64):
         prefetch(rows + d * row + t)
     prefetch(terms + 8 * row)
 
 
 @inlined
-def score_rows(P, W, n, worth, total):
+def score_rows(P: int, W: int, n: int, worth: float, total: Any) -> None:
     """Byte scores of n found rows."""
     d = number(P, "d")
     rows, terms = number(P, "row_high"), number(P, "row_terms")
     query, excess = region(P, W, "query_high"), dot_excess() * total
     found, scores = region(P, W, "found"), region(P, W, "found_score")
     for i in range(min(n, _AHEAD)):
-        _fetch(rows, terms, np.int64(load_i32(found + 4 * i)), d)
+        _fetch(rows, terms, _i8(load_i32(found + 4 * i)), d)
     for i in range(n):
-        later = np.int64(load_i32(found + 4 * min(i + _AHEAD, n - 1)))
+        later = _i8(load_i32(found + 4 * min(i + _AHEAD, n - 1)))
         _fetch(rows, terms, later, d)
-        row = np.int64(load_i32(found + 4 * i))
+        row = _i8(load_i32(found + 4 * i))
         dot = _byte_dot(rows + d * row, query, d, excess)
         scale, less = load_f32(terms + 8 * row), load_f32(terms + 8 * row + 4)
         store_f32(scores + 4 * i, _f4(dot) * (worth * scale) - less)
 
 
 @inlined
-def _add_products(total, query, x):
+def _add_products(total: Any, query: int, x: Any) -> Any:
     return add_f32(total, multiply_f32(load_f32x16(query), x))
 
 
 @inlined
-def _add_squares(total, query, x):
+def _add_squares(total: Any, query: int, x: Any) -> Any:
     y = subtract_f32(load_f32x16(query), x)
     return add_f32(total, multiply_f32(y, y))
 
 
 @inlined
-def _decode(high, low, t, fine):
+def _decode(high: int, low: int, t: int, fine: Any) -> Any:
     """16 dimensions of a row, in steps of its byte; ``low`` is 0 where there is no remainder."""
     x = to_f32(widen_i8(high + t))
     if low:
@@ -116,13 +119,13 @@ def _decode(high, low, t, fine):
 
 
 @inlined
-def _tail(P, d):
+def _tail(P: int, d: int) -> Any:
     """Where 16 lanes lie that keep the last d % 16."""
     return number(P, "lanes") + 4 * (16 - d % 16)
 
 
 @inlined
-def _distance(metric, total):
+def _distance(metric: int, total: Any) -> Any:
     """From a sum of squares or of products."""
     if metric == SQUARED_L2:
         return total
@@ -132,7 +135,7 @@ def _distance(metric, total):
 
 
 @inlined
-def _bits_distance(P, W, row, low):
+def _bits_distance(P: int, W: int, row: int, low: int) -> Any:
     """The distance of a row from all the bits that are kept of it."""
     d, metric = number(P, "d"), number(P, "metric")
     query, high = region(P, W, "query"), number(P, "row_high") + d * row
@@ -156,7 +159,7 @@ def _bits_distance(P, W, row, low):
 
 
 @inlined
-def float_products(P, W, x):
+def float_products(P: int, W: int, x: int) -> Any:
     """The query's dot product with d floats at an address."""
     d, query = number(P, "d"), region(P, W, "query")
     total, whole = splat_f32(_f4(0)), d - d % 16
@@ -169,7 +172,7 @@ def float_products(P, W, x):
 
 
 @inlined
-def float_squares(P, W, x):
+def float_squares(P: int, W: int, x: int) -> Any:
     """The query's squared distance to d floats at an address."""
     d, query = number(P, "d"), region(P, W, "query")
     total, whole = splat_f32(_f4(0)), d - d % 16
@@ -182,7 +185,7 @@ def float_squares(P, W, x):
 
 
 @inlined
-def float_distance(P, W, row):
+def float_distance(P: int, W: int, row: int) -> Any:
     """The distance of a float32 row."""
     metric, x = number(P, "metric"), number(P, "rows") + 4 * number(P, "d") * row
     if metric == SQUARED_L2:
@@ -191,38 +194,38 @@ def float_distance(P, W, row):
 
 
 @inlined
-def exact_distances(P, W, n):
+def exact_distances(P: int, W: int, n: int) -> None:
     """Distances and ids of n found rows, from all their bits."""
     d, ids = number(P, "d"), number(P, "ids")
     found, numbers = region(P, W, "found"), region(P, W, "found_id")
     out, low = region(P, W, "found_score"), number(P, "row_low")
     kept = number(P, "rows_kind") == ROWS_LOW
     for i in range(n):
-        row = np.int64(load_i32(found + 4 * i))
+        row = _i8(load_i32(found + 4 * i))
         prefetch(ids + 4 * row)
         if kept:
             for t in range(0, 2 * d, 64):
                 prefetch(low + 2 * d * row + t)
     for i in range(n):
-        row = np.int64(load_i32(found + 4 * i))
+        row = _i8(load_i32(found + 4 * i))
         remainder = low + 2 * d * row if kept else 0
         store_f32(out + 4 * i, _bits_distance(P, W, row, remainder))
         store_i32(numbers + 4 * i, load_i32(ids + 4 * row))
 
 
 @inlined
-def places_to_rows(P, W, n):
+def places_to_rows(P: int, W: int, n: int) -> None:
     """Found places in the list become rows."""
     found, listed = region(P, W, "found"), region(P, W, "list_block")
     block_row = number(P, "block_row")
     for i in range(n):
-        place = np.int64(load_i32(found + 4 * i))
-        block = np.int64(load_i32(listed + 4 * (place >> 6)))
+        place = _i8(load_i32(found + 4 * i))
+        block = _i8(load_i32(listed + 4 * (place >> 6)))
         store_i32(found + 4 * i, np.int32(load_i32(block_row + 4 * block) + (place & 63)))
 
 
 @inlined
-def score_distances(P, W, n):
+def score_distances(P: int, W: int, n: int) -> None:
     """Scores of n found rows become distances, and rows their ids."""
     metric, ids = number(P, "metric"), number(P, "ids")
     found, numbers = region(P, W, "found"), region(P, W, "found_id")
@@ -232,11 +235,11 @@ def score_distances(P, W, n):
         x = load_f32(scores + 4 * i)
         x = max(norm - _f4(2) * x, _f4(0)) if metric == SQUARED_L2 else _distance(metric, x)
         store_f32(scores + 4 * i, x)
-        store_i32(numbers + 4 * i, load_i32(ids + 4 * np.int64(load_i32(found + 4 * i))))
+        store_i32(numbers + 4 * i, load_i32(ids + 4 * _i8(load_i32(found + 4 * i))))
 
 
 @inlined
-def entry_scores(P, W, n):
+def entry_scores(P: int, W: int, n: int) -> None:
     """Scores of n found places from the float entries of their 4-bit codes."""
     m, size = number(P, "m"), 64 * number(P, "code_lines")
     metric, constants = number(P, "metric"), number(P, "constants")
@@ -244,15 +247,15 @@ def entry_scores(P, W, n):
     offsets, out = region(P, W, "list_offset"), region(P, W, "found_score")
     entries, block_row = region(P, W, "entries"), number(P, "block_row")
     for i in range(n):
-        place = np.int64(load_i32(found + 4 * i))
-        block, lane = np.int64(load_i32(listed + 4 * (place >> 6))), place & 63
+        place = _i8(load_i32(found + 4 * i))
+        block, lane = _i8(load_i32(listed + 4 * (place >> 6))), place & 63
         code = number(P, "codes") + size * block + lane
         total = load_f32(offsets + 4 * (place >> 6))
         for j in range(m):
-            pair = np.int64(load_u8(code + 64 * (j >> 1)))
+            pair = _i8(load_u8(code + 64 * (j >> 1)))
             k = (pair >> 4) if j & 1 else (pair & 15)
             total += load_f32(entries + 1088 * (j >> 4) + 64 * k + 4 * (j & 15))
         if metric == SQUARED_L2:
-            row = np.int64(load_i32(block_row + 4 * block)) + lane
+            row = _i8(load_i32(block_row + 4 * block)) + lane
             total -= load_f32(constants + 4 * row)
         store_f32(out + 4 * i, total)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from scannlite.kernels.block import number, real, region
@@ -64,12 +66,13 @@ __all__ = [
     "spread_entries",
 ]
 
-_f4 = np.float32
+_f4: Any = np.float32
+_i8: Any = np.int64
 _TINY = np.float32(1e-20)
 
 
 @inlined
-def exact_offsets(P, W, leaves):
+def exact_offsets(P: int, W: int, leaves: int) -> None:
     """Offsets of the leaves chosen from unrounded centroids, where scores become distances."""
     if number(P, "residual") == 0:
         return
@@ -77,26 +80,26 @@ def exact_offsets(P, W, leaves):
     chosen, offset = region(P, W, "leaves"), region(P, W, "offset")
     start = number(P, "leaf_offset")
     for i in range(leaves):
-        leaf = np.int64(load_i32(chosen + 4 * i))
+        leaf = _i8(load_i32(chosen + 4 * i))
         dot = float_products(P, W, centroids + 4 * d * leaf)
         store_f32(offset + 4 * leaf, dot + load_f32(start + 4 * leaf))
 
 
 @inlined
-def offset_range(P, W, leaves):
+def offset_range(P: int, W: int, leaves: int) -> Any:
     """The highest and lowest offset of the leaves chosen; both 0 without residuals."""
     if number(P, "residual") == 0:
         return _f4(0), _f4(0)
     chosen, offset = region(P, W, "leaves"), region(P, W, "offset")
     most, least = _f4(-np.inf), _f4(np.inf)
     for i in range(leaves):
-        x = load_f32(offset + 4 * np.int64(load_i32(chosen + 4 * i)))
+        x = load_f32(offset + 4 * _i8(load_i32(chosen + 4 * i)))
         most, least = max(most, x), min(least, x)
     return most, least
 
 
 @inlined
-def deal_query(P, W):
+def deal_query(P: int, W: int) -> None:
     """The query's dimensions, 16 blocks side by side; zeros where blocks have no dimension."""
     d, m, b = number(P, "d"), number(P, "m"), number(P, "b")
     y, dealt = region(P, W, "query"), region(P, W, "dealt")
@@ -115,7 +118,7 @@ def deal_query(P, W):
 
 
 @inlined
-def _entry(dealt, codebook, b):
+def _entry(dealt: int, codebook: int, b: int) -> Any:
     """Products of 16 blocks' query dimensions with one center each, summed."""
     total = multiply_f32(load_f32x16(dealt), load_f32x16(codebook))
     for h in range(1, b):
@@ -125,7 +128,7 @@ def _entry(dealt, codebook, b):
 
 
 @inlined
-def spread_entries(P, W):
+def spread_entries(P: int, W: int) -> Any:
     """Fill ``entries`` with c entries and their maximum, 16 blocks side by side.
 
     Returns the sum of the maxima and the standard deviation of a score.
@@ -154,14 +157,14 @@ def spread_entries(P, W):
 
 
 @inlined
-def _step_down(entries, tops, scale, ceiling):
+def _step_down(entries: int, tops: Any, scale: Any, ceiling: Any) -> Any:
     """How far 16 blocks' entries are below their block's best, in steps, at most 255."""
     x = multiply_f32(subtract_f32(tops, load_f32x16(entries)), scale)
     return round_to_i32(min_f32(x, ceiling))
 
 
 @inlined
-def quantize_entries(P, W, scale):
+def quantize_entries(P: int, W: int, scale: float) -> None:
     """Turn 16 entries a block into ``tables`` of bytes: distance to the best, times ``scale``."""
     entries, out = region(P, W, "entries"), region(P, W, "tables")
     by, ceiling = splat_f32(scale), splat_f32(_f4(255))
@@ -197,7 +200,7 @@ def quantize_entries(P, W, scale):
 
 
 @inlined
-def quantize_constants(P, W, scale):
+def quantize_constants(P: int, W: int, scale: float) -> None:
     """Two more tables, for the low and the high nibble of a row's constant byte."""
     unit = real(P, "constant_unit") * scale
     out = region(P, W, "tables") + 256 * ((number(P, "m") + 15) // 16)
@@ -209,7 +212,7 @@ def quantize_constants(P, W, scale):
 
 
 @inlined
-def quantize_wide(P, W):
+def quantize_wide(P: int, W: int) -> Any:
     """Turn 256 entries a block into ``tables`` of signed bytes plus 128, as ScaNN rounds them.
 
     Returns what one step is worth.
@@ -239,12 +242,12 @@ def quantize_wide(P, W):
 
 
 @inlined
-def _wide_step(entries, steps, middle):
+def _wide_step(entries: int, steps: Any, middle: Any) -> Any:
     return add_i32(round_away(multiply_f32(load_f32x16(entries), steps)), middle)
 
 
 @inlined
-def _wide_word(entries, steps, middle):
+def _wide_word(entries: int, steps: Any, middle: Any) -> Any:
     return pack4(
         _wide_step(entries, steps, middle),
         _wide_step(entries + 64, steps, middle),
@@ -254,7 +257,7 @@ def _wide_word(entries, steps, middle):
 
 
 @inlined
-def _turn_wide(entries, steps, middle, out):
+def _turn_wide(entries: int, steps: Any, middle: Any, out: int) -> None:
     """16 entries of 16 blocks, as 16 pieces of 16 bytes."""
     store_tables(
         out,
@@ -266,7 +269,7 @@ def _turn_wide(entries, steps, middle, out):
 
 
 @inlined
-def list_blocks(P, W, leaves, best, scale, by_place):
+def list_blocks(P: int, W: int, leaves: int, best: float, scale: float, by_place: bool) -> int:
     """List the blocks of the leaves chosen; rows go by their place in the list, or their number.
 
     ``list_start`` is how far the leaf's offset is below ``best``, in steps, and 256 times the
@@ -279,14 +282,14 @@ def list_blocks(P, W, leaves, best, scale, by_place):
     offsets, rows = region(P, W, "list_offset"), region(P, W, "list_row")
     n = 0
     for i in range(leaves):
-        leaf = np.int64(load_i32(chosen + 4 * i))
+        leaf = _i8(load_i32(chosen + 4 * i))
         start = load_f32(offset + 4 * leaf) if residual else _f4(0)
         below = (best - start) * scale
         if below > _f4(253):
             continue
         steps = np.int32(below + _f4(0.5))
-        first = np.int64(load_i32(leaf_block + 4 * leaf))
-        end = np.int64(load_i32(leaf_block + 4 * leaf + 4))
+        first = _i8(load_i32(leaf_block + 4 * leaf))
+        end = _i8(load_i32(leaf_block + 4 * leaf + 4))
         for block in range(first, end):
             store_i32(blocks + 4 * n, np.int32(block))
             store_i32(starts + 4 * n, steps)
@@ -301,7 +304,7 @@ def list_blocks(P, W, leaves, best, scale, by_place):
 
 
 @inlined
-def _scan_block(codes, ahead, tables, lines, constants, start):
+def _scan_block(codes: int, ahead: int, tables: int, lines: int, constants: int, start: Any) -> Any:
     """Byte scores of 64 rows: four saturating sums, joined by averages so that no bit is lost."""
     a, b, c, d = start, start, start, start
     for j in range(0, lines, 2):
@@ -323,7 +326,7 @@ def _scan_block(codes, ahead, tables, lines, constants, start):
 
 
 @inlined
-def scan_codes16(P, W, blocks):
+def scan_codes16(P: int, W: int, blocks: int) -> None:
     """Byte scores of every row of the blocks listed; 255 where a lane holds no row."""
     size = 64 * number(P, "code_lines")
     lines = (number(P, "m") + 3) // 4 * 2
@@ -338,25 +341,25 @@ def scan_codes16(P, W, blocks):
         return
     last = load_i32(listed + 4 * blocks - 4)
     store_i32(listed + 4 * blocks, last)
-    block = codes + size * np.int64(load_i32(listed))
+    block = codes + size * _i8(load_i32(listed))
     for i in range(blocks):
-        ahead = codes + size * np.int64(load_i32(listed + 4 * i + 4))
+        ahead = codes + size * _i8(load_i32(listed + 4 * i + 4))
         start = load_i32(starts + 4 * i)
         first = splat_u8(np.uint8(start & 255))
         scores = _scan_block(block, ahead, tables, lines, constants, first)
-        store(out + 64 * i, merge(scores, load_u8x64(tails + np.int64(start >> 8))))
+        store(out + 64 * i, merge(scores, load_u8x64(tails + _i8(start >> 8))))
         block = ahead
 
 
 @inlined
-def _void_lanes(scores, start):
+def _void_lanes(scores: int, start: Any) -> None:
     """Scores of -inf for the void lanes of a block."""
-    for lane in range(64 - np.int64(start >> 8), 64):
+    for lane in range(64 - _i8(start >> 8), 64):
         store_f32(scores + 4 * lane, _f4(-np.inf))
 
 
 @inlined
-def _store_sums(place, total, worth, start, constants):
+def _store_sums(place: int, total: Any, worth: Any, start: Any, constants: int) -> None:
     """Scores of 16 rows from whole sums; ``constants`` is below 256 where rows have none."""
     x = add_f32(multiply_f32(to_f32(total), worth), start)
     if constants >= 256:
@@ -365,7 +368,7 @@ def _store_sums(place, total, worth, start, constants):
 
 
 @inlined
-def scan_codes256(P, W, blocks, worth):
+def scan_codes256(P: int, W: int, blocks: int, worth: float) -> None:
     """Scores of every row of the blocks listed, from whole sums of table entries."""
     m = number(P, "m")
     tables, codes = region(P, W, "tables"), number(P, "codes")
@@ -375,7 +378,7 @@ def scan_codes256(P, W, blocks, worth):
     by, zero = splat_f32(worth), splat_i32(np.int32(-128 * m))
     squares = number(P, "metric") == SQUARED_L2
     for i in range(blocks):
-        block = np.int64(load_i32(listed + 4 * i))
+        block = _i8(load_i32(listed + 4 * i))
         code = codes + 64 * m * block
         s0, s1, s2, s3 = zero, zero, zero, zero
         for j in range(m):
@@ -385,7 +388,7 @@ def scan_codes256(P, W, blocks, worth):
             s2 = add_i32(s2, quarter_2(x))
             s3 = add_i32(s3, quarter_3(x))
         start = splat_f32(load_f32(offsets + 4 * i))
-        row = constants + 4 * np.int64(load_i32(block_row + 4 * block)) if squares else 0
+        row = constants + 4 * _i8(load_i32(block_row + 4 * block)) if squares else 0
         place = out + 256 * i
         _store_sums(place, s0, by, start, row)
         _store_sums(place + 64, s1, by, start, row + 64)
@@ -395,15 +398,15 @@ def scan_codes256(P, W, blocks, worth):
 
 
 @inlined
-def scan_rows(P, W, blocks, worth, total):
+def scan_rows(P: int, W: int, blocks: int, worth: float, total: Any) -> None:
     """Scores of every row of the blocks listed, from the rows themselves."""
     kind = number(P, "rows_kind")
     listed, starts = region(P, W, "list_block"), region(P, W, "list_start")
     out, block_row = region(P, W, "scores"), number(P, "block_row")
     for i in range(blocks):
-        first = np.int64(load_i32(block_row + 4 * np.int64(load_i32(listed + 4 * i))))
+        first = _i8(load_i32(block_row + 4 * _i8(load_i32(listed + 4 * i))))
         start = load_i32(starts + 4 * i)
-        for lane in range(64 - np.int64(start >> 8)):
+        for lane in range(64 - _i8(start >> 8)):
             if kind == ROWS_FLOAT:
                 x = -float_distance(P, W, first + lane)
             else:

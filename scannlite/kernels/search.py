@@ -6,6 +6,8 @@ float for every row of the leaves, from 8-bit codes or from the rows themselves.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from scannlite.kernels.block import number, real, region
@@ -41,15 +43,17 @@ from scannlite.kernels.scan import (
 )
 from scannlite.kernels.select import keep_best, place, scores_to_bytes, select_bytes
 from scannlite.kernels.simd import address_of, load_f32, load_i32, store_f32, store_i32
+from scannlite.types import Floats, Ids
 
 __all__ = ["search_by_codes", "search_by_codes_many", "search_by_scores", "search_by_scores_many"]
 
-_f4 = np.float32
+_f4: Any = np.float32
+_i8: Any = np.int64
 _SPREAD = np.float32(SPREAD)
 
 
 @inlined
-def _byte_scale(P, W, best, least):
+def _byte_scale(P: int, W: int, best: float, least: float) -> Any:
     """Steps a unit of score, so that a byte spans what the rows worth finding can score."""
     tops, sigma = spread_entries(P, W)
     unit = real(P, "constant_unit")
@@ -58,7 +62,9 @@ def _byte_scale(P, W, best, least):
 
 
 @inlined
-def _finish(P, W, n, k, worth, total, distances, ids):
+def _finish(
+    P: int, W: int, n: int, k: int, worth: float, total: Any, distances: int, ids: int
+) -> None:
     """Rescore n found rows, take the k nearest."""
     wanted = k + SPARE_FINALISTS
     score_rows(P, W, n, worth, total)
@@ -68,7 +74,7 @@ def _finish(P, W, n, k, worth, total, distances, ids):
 
 
 @inlined
-def _by_codes(P, W, q, k, p, R, distances, ids):
+def _by_codes(P: int, W: int, q: int, k: int, p: int, R: int, distances: int, ids: int) -> int:
     worth, total = prepare_query(P, W, q)
     if worth < _f4(0):
         return BAD_QUERY
@@ -97,15 +103,15 @@ def _by_codes(P, W, q, k, p, R, distances, ids):
 
 
 @inlined
-def _gather_scores(P, W, n):
+def _gather_scores(P: int, W: int, n: int) -> None:
     found, out = region(P, W, "found"), region(P, W, "found_score")
     scores = region(P, W, "scores")
     for i in range(n):
-        store_f32(out + 4 * i, load_f32(scores + 4 * np.int64(load_i32(found + 4 * i))))
+        store_f32(out + 4 * i, load_f32(scores + 4 * _i8(load_i32(found + 4 * i))))
 
 
 @inlined
-def _by_scores(P, W, q, k, p, R, distances, ids):
+def _by_scores(P: int, W: int, q: int, k: int, p: int, R: int, distances: int, ids: int) -> int:
     worth, total = prepare_query(P, W, q)
     if worth < _f4(0):
         return BAD_QUERY
@@ -144,17 +150,17 @@ def _by_scores(P, W, q, k, p, R, distances, ids):
 
 
 @inlined
-def _negate_scores(P, W, n):
+def _negate_scores(P: int, W: int, n: int) -> None:
     """Scores of float rows are distances but for the sign."""
     numbers, found = region(P, W, "found_id"), region(P, W, "found")
     scores, ids = region(P, W, "found_score"), number(P, "ids")
     for i in range(n):
         store_f32(scores + 4 * i, -load_f32(scores + 4 * i))
-        store_i32(numbers + 4 * i, load_i32(ids + 4 * np.int64(load_i32(found + 4 * i))))
+        store_i32(numbers + 4 * i, load_i32(ids + 4 * _i8(load_i32(found + 4 * i))))
 
 
 @kernel
-def search_by_codes(P, W, q, distances, ids, p, R):
+def search_by_codes(P: int, W: int, q: Floats, distances: Floats, ids: Ids, p: int, R: int) -> int:
     """One query by 4-bit codes.
 
     Args:
@@ -174,7 +180,18 @@ def search_by_codes(P, W, q, distances, ids, p, R):
 
 
 @kernel
-def search_by_codes_many(P, W, Q, D, I, k, first, last, p, R):  # noqa: E741
+def search_by_codes_many(
+    P: int,
+    W: int,
+    Q: int,
+    D: int,
+    I: int,  # noqa: E741
+    k: int,
+    first: int,
+    last: int,
+    p: int,
+    R: int,
+) -> int:
     """Queries ``first`` ... ``last`` of a batch, at the addresses of (q, d), (q, k) and (q, k).
 
     Returns 0, or the number, counted from 1, of the query that is bad.
@@ -188,14 +205,25 @@ def search_by_codes_many(P, W, Q, D, I, k, first, last, p, R):  # noqa: E741
 
 
 @kernel
-def search_by_scores(P, W, q, distances, ids, p, R):
+def search_by_scores(P: int, W: int, q: Floats, distances: Floats, ids: Ids, p: int, R: int) -> int:
     """One query by float scores: arguments as of ``search_by_codes``."""
     places = address_of(distances), address_of(ids)
     return _by_scores(P, W, address_of(q), len(ids), p, R, places[0], places[1])
 
 
 @kernel
-def search_by_scores_many(P, W, Q, D, I, k, first, last, p, R):  # noqa: E741
+def search_by_scores_many(
+    P: int,
+    W: int,
+    Q: int,
+    D: int,
+    I: int,  # noqa: E741
+    k: int,
+    first: int,
+    last: int,
+    p: int,
+    R: int,
+) -> int:
     """Queries of a batch by float scores: arguments as of ``search_by_codes_many``."""
     d = number(P, "d")
     for i in range(first, last):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from scannlite.kernels.block import region
@@ -44,16 +46,16 @@ from scannlite.kernels.simd import (
 
 __all__ = ["extract", "keep_best", "lowest_byte", "place", "scores_to_bytes", "select_bytes"]
 
-_f4 = np.float32
+_f4: Any = np.float32
+_i8: Any = np.int64
 _VOID = 255  # the byte of a lane that holds no row, or a row beyond the scale
 _SAMPLED = 48  # lists of more lines than this are first counted on a sample
 _SAMPLE = 24
 
 
 @inlined
-def lowest_byte(bytes_, lines, step, k):
-    """The smallest t below 255 such that k bytes of every ``step``-th line are at most t; or 254.
-    """
+def lowest_byte(bytes_: int, lines: int, step: Any, k: int) -> int:
+    """The smallest t below 255 such that k bytes of every step-th line are at most t, or 254."""
     low, high = 0, _VOID - 1
     while low < high:
         t = (low + high) >> 1
@@ -69,7 +71,7 @@ def lowest_byte(bytes_, lines, step, k):
 
 
 @inlined
-def extract(P, W, bytes_, lines, limit, rows, out):
+def extract(P: int, W: int, bytes_: int, lines: int, limit: Any, rows: int, out: int) -> int:
     """Number and byte of every lane at most ``limit``, in order: to ``out`` and ``found_byte``.
 
     A lane's number is its place in its line plus ``rows[line]``, or plus 64 * line without rows.
@@ -93,7 +95,9 @@ def extract(P, W, bytes_, lines, limit, rows, out):
 
 
 @inlined
-def _extract_compressed(P, W, bytes_, lines, limit, rows, out, values):
+def _extract_compressed(
+    P: int, W: int, bytes_: int, lines: int, limit: Any, rows: int, out: int, values: int
+) -> int:
     lanes = region(P, W, "found_lane")
     numbers = lane_numbers()
     n = 0
@@ -116,8 +120,8 @@ def _extract_compressed(P, W, bytes_, lines, limit, rows, out, values):
 
 
 @inlined
-def _trim(P, W, n, k):
-    """Of n found, keep the k lowest bytes and their ties; of many ties, k // 2 more rows at most."""
+def _trim(P: int, W: int, n: int, k: int) -> int:
+    """Of n found, keep the k lowest bytes and their ties, of many ties k // 2 more at most."""
     found, values = region(P, W, "found"), region(P, W, "found_byte")
     store(values + n, splat_u8(np.uint8(_VOID)))
     edge = lowest_byte(values, (n + 63) // 64, 1, k)
@@ -129,7 +133,7 @@ def _trim(P, W, n, k):
     room = k + (k >> 1) - below
     kept = 0
     for i in range(n):
-        value = np.int64(load_u8(values + i))
+        value = _i8(load_u8(values + i))
         row = load_i32(found + 4 * i)
         store_i32(found + 4 * kept, row)
         tie = value == edge and room > 0
@@ -139,7 +143,7 @@ def _trim(P, W, n, k):
 
 
 @inlined
-def select_bytes(P, W, lines, k, ties):
+def select_bytes(P: int, W: int, lines: int, k: int, ties: bool) -> int:
     """The k lowest bytes below 255 of a list of lines, as ``found`` rows in the list's order.
 
     Rows that share the k-th byte stay too: with ``ties`` all, else up to k // 2 of them beyond k,
@@ -151,7 +155,7 @@ def select_bytes(P, W, lines, k, ties):
         # Aim a little beyond k on the sample, so that one extraction is nearly always enough.
         step = lines // _SAMPLE
         share = k // step
-        share += np.int64(_f4(1.5) * np.sqrt(_f4(share))) + 2
+        share += _i8(_f4(1.5) * np.sqrt(_f4(share))) + 2
         edge = lowest_byte(bytes_, lines // step * step, step, share)
         n = extract(P, W, bytes_, lines, splat_u8(np.uint8(edge)), rows, found)
         if n >= k or edge == _VOID - 1:
@@ -162,7 +166,7 @@ def select_bytes(P, W, lines, k, ties):
 
 
 @inlined
-def scores_to_bytes(P, W, lines):
+def scores_to_bytes(P: int, W: int, lines: int) -> None:
     """Float scores of a list of lines as bytes, high scores low; lanes of -inf are void."""
     scores, bytes_ = region(P, W, "scores"), region(P, W, "bytes")
     least, most = splat_f32(_f4(np.inf)), splat_f32(_f4(-np.inf))
@@ -190,7 +194,7 @@ def scores_to_bytes(P, W, lines):
 
 
 @inlined
-def keep_best(P, W, n, k, slack):
+def keep_best(P: int, W: int, n: int, k: int, slack: int) -> int:
     """Of n found and scored, keep the k ... k + slack of highest score, and all that tie.
 
     The threshold is bisected between the lowest and the highest score.
@@ -235,7 +239,7 @@ def keep_best(P, W, n, k, slack):
 
 
 @inlined
-def _before(P, W, i, j):
+def _before(P: int, W: int, i: int, j: int) -> Any:
     """Whether finalist i comes after finalist j: farther, or as far with a higher id."""
     scores, ids = region(P, W, "found_score"), region(P, W, "found_id")
     x, y = load_f32(scores + 4 * i), load_f32(scores + 4 * j)
@@ -243,7 +247,7 @@ def _before(P, W, i, j):
 
 
 @inlined
-def _sort(P, W, n):
+def _sort(P: int, W: int, n: int) -> None:
     """Shell's sort of the finalists, nearest first, lower ids first among equals."""
     scores, ids = region(P, W, "found_score"), region(P, W, "found_id")
     gap = 1
@@ -264,7 +268,7 @@ def _sort(P, W, n):
 
 
 @inlined
-def place(P, W, n, k, distances, ids):
+def place(P: int, W: int, n: int, k: int, distances: int, ids: int) -> None:
     """Write the k nearest of n finalists, and inf and -1 where there are fewer.
 
     ``found_score`` holds distances here. Each finalist counts those before it: that is its place.
@@ -274,7 +278,7 @@ def place(P, W, n, k, distances, ids):
         _sort(P, W, n)
         for i in range(min(n, k)):
             store_f32(distances + 4 * i, load_f32(scores + 4 * i))
-            store_i64(ids + 8 * i, np.int64(load_i32(numbers + 4 * i)))
+            store_i64(ids + 8 * i, _i8(load_i32(numbers + 4 * i)))
     else:
         lines = (n + 15) // 16
         for i in range(n, 16 * lines):
@@ -294,7 +298,7 @@ def place(P, W, n, k, distances, ids):
                     before -= other >= n or load_i32(numbers + 4 * other) >= number
             if before < k:
                 store_f32(distances + 4 * before, own)
-                store_i64(ids + 8 * before, np.int64(number))
+                store_i64(ids + 8 * before, _i8(number))
     for i in range(n, k):
         store_f32(distances + 4 * i, _f4(np.inf))
-        store_i64(ids + 8 * i, np.int64(-1))
+        store_i64(ids + 8 * i, _i8(-1))

@@ -77,8 +77,8 @@ __all__ = [
     "store_f32",
     "store_i32",
     "store_i64",
-    "store_u8",
     "store_tables",
+    "store_u8",
     "subtract_f32",
     "sum_lanes",
     "sum_lanes_i32",
@@ -92,7 +92,7 @@ I1, I8, I16, I32, I64 = (ir.IntType(width) for width in (1, 8, 16, 32, 64))
 F32 = ir.FloatType()
 
 
-class Vector(types.Type):  # type: ignore[misc]
+class Vector(types.Type):
     """A Numba type that is an LLVM vector of ``count`` elements."""
 
     def __init__(self, name: str, element: ir.Type, count: int) -> None:
@@ -101,11 +101,11 @@ class Vector(types.Type):  # type: ignore[misc]
 
 
 @register_model(Vector)
-class VectorModel(models.PrimitiveModel):  # type: ignore[misc]
+class VectorModel(models.PrimitiveModel):
     """Vectors are held as they are."""
 
     def __init__(self, manager: Any, vector: Vector) -> None:
-        super().__init__(manager, vector, vector.llvm_type)
+        super().__init__(manager, vector, vector.llvm_type)  # type: ignore[no-untyped-call]
 
 
 u8x64 = Vector("u8x64", I8, 64)
@@ -280,8 +280,7 @@ store_f32 = _storer(types.float32)
 store_u8 = _storer(types.uint8)
 
 
-@intrinsic
-def store(typing_context: Any, where: types.Type, value: types.Type) -> Any:  # noqa: ARG001
+def _store_vector(typing_context: Any, where: types.Type, value: types.Type) -> Any:  # noqa: ARG001
     """Write a whole vector at an address."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:  # noqa: ARG001
@@ -289,6 +288,9 @@ def store(typing_context: Any, where: types.Type, value: types.Type) -> Any:  # 
         return context.get_dummy_value()
 
     return types.void(address, value), generate
+
+
+store: Any = intrinsic(_store_vector)
 
 
 @_emits(types.void, address)
@@ -303,8 +305,7 @@ def prefetch(context: Any, builder: Any, where: Any) -> None:  # noqa: ARG001
     builder.call(function, [pointer, I32(0), I32(3), I32(1)])
 
 
-@intrinsic
-def address_of(typing_context: Any, array: types.Type) -> Any:  # noqa: ARG001
+def _address_of(typing_context: Any, array: types.Type) -> Any:  # noqa: ARG001
     """Where an array's first element lies."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -312,6 +313,9 @@ def address_of(typing_context: Any, array: types.Type) -> Any:  # noqa: ARG001
         return builder.ptrtoint(view.data, I64)
 
     return address(array), generate
+
+
+address_of: Any = intrinsic(_address_of)
 
 
 @_emits(types.void, address, i32x16)
@@ -486,7 +490,7 @@ quarter_0, quarter_1, quarter_2, quarter_3 = (_quarter(place) for place in range
 
 @_emits(u8x64, u8x64, u8x64)
 def add_saturating(context: Any, builder: Any, x: Any, y: Any) -> Any:  # noqa: ARG001
-    """x + y, at most 255."""
+    """X + y, at most 255."""
     return _call(builder, "llvm.uadd.sat.v64i8", _B, x, y)
 
 
@@ -524,9 +528,7 @@ def compress(context: Any, builder: Any, chosen: Any, x: Any) -> Any:
     if not _can(context, "vbmi2"):
         return x
     lanes = builder.bitcast(chosen, ir.VectorType(I1, 64))
-    return _call(
-        builder, "llvm.x86.avx512.mask.compress.v64i8", _B, x, _constant(_B, 0), lanes
-    )
+    return _call(builder, "llvm.x86.avx512.mask.compress.v64i8", _B, x, _constant(_B, 0), lanes)
 
 
 # --- dot products of signed bytes ----------------------------------------------------------------
@@ -592,7 +594,7 @@ def dot_excess(context: Any, builder: Any) -> Any:  # noqa: ARG001
 
 @_emits(i32x16, i32x16, i32x16)
 def add_i32(context: Any, builder: Any, x: Any, y: Any) -> Any:  # noqa: ARG001
-    """x + y."""
+    """X + y."""
     return builder.add(x, y)
 
 
@@ -663,7 +665,7 @@ max_f32, min_f32 = _chooser(">"), _chooser("<")
 
 @_emits(f32x16, f32x16, i32x16)
 def keep_f32(context: Any, builder: Any, x: Any, lanes: Any) -> Any:  # noqa: ARG001
-    """x where a lane of ``lanes`` is -1, and 0 where it is 0."""
+    """X where a lane of ``lanes`` is -1, and 0 where it is 0."""
     return builder.bitcast(builder.and_(builder.bitcast(x, _W), lanes), _F)
 
 
