@@ -147,7 +147,7 @@ def _dealt(values: AnyArray, m: int, b: int) -> Floats:
     """(d, ...) to (ceil(m/16), b, 16, ...): blocks side by side."""
     m16 = -(-m // 16) * 16
     whole = np.zeros((m16 * b, *values.shape[1:]), np.float32)
-    whole[: len(values)] = values
+    whole[: len(values)] = values[: len(whole)]
     return np.moveaxis(whole.reshape(m16 // 16, 16, b, *values.shape[1:]), 1, 2)
 
 

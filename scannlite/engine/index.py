@@ -54,7 +54,7 @@ class Index:
         self._options = options
         self._arrays = arrays
         self._metadata = metadata
-        self._n, self._d = len(arrays.ids), arrays.centroids.shape[1]
+        self._n, self._d = len(arrays.ids), int(arrays.centroids.shape[1])
         self._shape = (self._d,)
         self._plan = Plan(to_layout(arrays, options))
         self._p = min(options.tree.num_leaves_to_search, self._num_leaves) if options.tree else 1
@@ -144,7 +144,7 @@ class Index:
 
     @property
     def dimensions(self) -> int:
-        """D."""
+        """Dimensions of a row."""
         return self._d
 
     @property
