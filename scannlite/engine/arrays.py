@@ -196,7 +196,7 @@ def to_layout(arrays: IndexArrays, options: ScaNNOptions) -> Layout:
         leaf_block=_settled(leaf_block, np.int32),
         block_row=_settled(block_row, np.int32),
         codebooks=_codebook_tiles(arrays.codebooks),
-        variance=_settled(_dealt(arrays.variance, m, b), np.float32),
+        variance=_settled(_dealt(arrays.variance[: m * b], m, b), np.float32),
         codes=arrays.codes,
         constants=arrays.constants,
         row_high=arrays.row_high,
