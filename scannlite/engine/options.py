@@ -38,6 +38,15 @@ def _choice(owner: str, name: str, value: object, allowed: tuple[str, ...]) -> N
         raise InvalidInput(f"{owner}.{name} must be one of {names}, got {value!r}.")
 
 
+def _plain(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A dictionary in which NumPy's whole numbers, which JSON does not know, are Python's."""
+    whole = numbers.Integral
+    return {
+        name: int(value) if isinstance(value, whole) and not isinstance(value, bool) else value
+        for name, value in fields
+    }
+
+
 def _threshold(owner: str, value: object) -> None:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if value is not None and not (number and math.isfinite(value) and value > 0):  # type: ignore[operator, arg-type]
@@ -204,6 +213,12 @@ class ScaNNOptions:
                 f"the rows themselves, got {self.reorder!r}."
             )
 
+        wants_residual = self.score_ah is not None and self.score_ah.residual_quantization
+        if wants_residual and self.tree is None:
+            raise InvalidInput(
+                "ScoreAH.residual_quantization must be False or None without a tree, got True."
+            )
+
     @property
     def residual(self) -> bool:
         """Whether codes describe what the leaf's centroid leaves over."""
@@ -213,7 +228,7 @@ class ScaNNOptions:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain nested dictionaries, for JSON."""
-        return asdict(self)
+        return asdict(self, dict_factory=_plain)
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> ScaNNOptions:
