@@ -1,0 +1,111 @@
+"""The NumPy twins of ``kernels.query``, and sums in the order of a register's 16 lanes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scannlite.kernels.layout import COSINE, SQUARED_L2, Layout
+from scannlite.types import AnyArray, Floats, Ids
+
+__all__ = [
+    "choose_leaves",
+    "prepare_query",
+    "rank_leaves",
+    "squared_norm",
+    "sum_lanes",
+    "sum_products",
+    "sum_squares",
+    "whole_products",
+]
+
+_f4 = np.float32
+_TINY = _f4(1e-30)
+
+
+def sum_lanes(lanes: Floats) -> Floats:
+    """(..., 16) to (...): lane i meets lane i + 8, then i + 4, and so on."""
+    for half in (8, 4, 2, 1):
+        lanes = lanes[..., :half] + lanes[..., half : 2 * half]
+    return lanes[..., 0]
+
+
+def sum_products(x: Floats, y: Floats) -> Floats:
+    """The dot product of each row of (n, d) with its own or with the one (d,) row of y."""
+    lanes = np.zeros((len(x), 16), np.float32)
+    for t in range(0, x.shape[-1], 16):
+        products = x[..., t : t + 16] * y[..., t : t + 16]
+        lanes[:, : products.shape[-1]] += products
+    return sum_lanes(lanes)
+
+
+def sum_squares(x: Floats, y: Floats) -> Floats:
+    """The squared distance of each row of x (n, d) from y (d,)."""
+    lanes = np.zeros((len(x), 16), np.float32)
+    for t in range(0, x.shape[-1], 16):
+        less = y[..., t : t + 16] - x[..., t : t + 16]
+        lanes[:, : less.shape[-1]] += less * less
+    return sum_lanes(lanes)
+
+
+def whole_products(x: AnyArray, y: AnyArray) -> Ids:
+    """The dot product of each row of x (n, d) with y (d,), both of signed bytes."""
+    products: Ids = np.einsum("ij,j->i", x, y, dtype=np.int64)
+    return products
+
+
+def squared_norm(query: Floats) -> np.float32:
+    """The prepared query's sum of squares."""
+    return _f4(sum_products(query[None], query)[0])
+
+
+def _scale_to_one(query: Floats) -> Floats:
+    """Divide by the norm, by way of the largest value so that no square leaves float32."""
+    largest = np.abs(query).max()
+    if largest < _TINY:
+        return np.zeros_like(query)
+    query = query / largest
+    unit: Floats = query / np.sqrt(squared_norm(query))
+    return unit
+
+
+def prepare_query(layout: Layout, q: Floats) -> tuple[Floats, AnyArray, np.float32]:
+    """Centre (SQUARED_L2) or normalise (COSINE) a query and round it to signed bytes.
+
+    Returns:
+        The query (d,), its bytes (d,) int8, and what one step of those bytes is worth.
+    """
+    query = np.array(q, np.float32)
+    if layout.metric == SQUARED_L2:
+        query = query - layout.mean[: layout.d]
+    elif layout.metric == COSINE:
+        query = _scale_to_one(query)
+    largest = _f4(np.abs(query).max())
+    if largest < _TINY:
+        largest = _f4(127)
+    high = np.rint(query * (_f4(127) / largest)).astype(np.int8)
+    return query, high, largest / _f4(127)
+
+
+def _centroid_rows(layout: Layout) -> AnyArray:
+    """(ceil(L/64), ceil(d/4), 4, 16, 4) to (L, d)."""
+    tiles = layout.centroids.transpose(0, 2, 3, 1, 4)
+    rows = tiles.reshape(64 * len(tiles), -1)
+    return rows[: layout.num_leaves, : layout.d]
+
+
+def rank_leaves(layout: Layout, high: AnyArray, worth: np.float32) -> tuple[Floats, Floats]:
+    """Score every centroid.
+
+    Returns:
+        (L,) offsets, where the leaves' rows start, and (L,) ranks, which order the leaves.
+    """
+    L = layout.num_leaves
+    total = whole_products(_centroid_rows(layout), high).astype(np.float32)
+    offset = total * (worth * layout.centroid_scale[:L]) + layout.leaf_offset[:L]
+    return offset, offset + layout.leaf_bias[:L]
+
+
+def choose_leaves(rank: Floats, p: int) -> Ids:
+    """The p leaves of highest rank, earlier leaves first among equals, in the leaves' order."""
+    best = np.argsort(-rank, kind="stable")[:p]
+    return np.sort(best)
