@@ -1,0 +1,1 @@
+"""Measurements. Nothing here is needed to use the package."""
