@@ -1,0 +1,1 @@
+"""Search kernels, their twins, and the SIMD values under them."""
