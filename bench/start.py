@@ -1,51 +1,66 @@
-"""How long a fresh process takes to its first answer: ``python -m bench.start``.
+"""The first search of a fresh process: import, load, search; and what an empty cache adds.
 
-Once with an empty kernel cache, then five times with the filled one: seconds from the start of
-``python -c`` to its end, which imports, loads a saved index and searches once.
+``python -m bench.start``
 """
 
 from __future__ import annotations
 
+import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 
 import scannlite as sl
 
-PROGRAM = """
-import sys
+RUNS = 5
+CHILD = """
+import json, sys, time
+t = [time.perf_counter()]
 import numpy as np
+t.append(time.perf_counter())
 import scannlite as sl
-sl.Index.load(sys.argv[1]).search(np.ones(64, np.float32))
+t.append(time.perf_counter())
+index = sl.Index.load(sys.argv[1])
+q = np.ones(index.dimensions, np.float32)
+t.append(time.perf_counter())
+index.search(q)
+t.append(time.perf_counter())
+print(json.dumps([b - a for a, b in zip(t, t[1:])] + [t[-1] - t[0]]))
 """
+STAGES = ("import numpy", "import scannlite", "load", "first search", "all")
 
 
-def run(index: Path, cache: str) -> float:
-    """Seconds of one process."""
-    started = time.perf_counter()
-    subprocess.run(  # noqa: S603
-        [sys.executable, "-c", PROGRAM, index],
+def _fresh(index: Path, cache: Path) -> list[float]:
+    """Seconds of each stage, in a process of its own."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache)}
+    done = subprocess.run(  # noqa: S603 - this interpreter
+        [sys.executable, "-c", CHILD, str(index)],
+        env=environment,
+        capture_output=True,
         check=True,
-        env={**os.environ, "NUMBA_CACHE_DIR": cache},
+        text=True,
     )
-    return time.perf_counter() - started
+    seconds: list[float] = json.loads(done.stdout)
+    return seconds
 
 
 def main() -> None:
-    """Build a small index, time the processes, print two lines."""
-    X = np.random.default_rng(0).normal(size=(5000, 64))
+    """Measure and print: one process that compiles, then the median of those that load."""
+    X = np.random.default_rng(0).standard_normal((5_000, 32), dtype=np.float32)
     with tempfile.TemporaryDirectory() as folder:
-        index = Path(folder) / "index.npz"
+        index, cache = Path(folder, "index.npz"), Path(folder, "cache")
+        cache.mkdir()
         sl.Index.build(X, "squared_l2").save(index)
-        cache = str(Path(folder) / "cache")
-        print(f"cold cache: {run(index, cache):.2f} s")
-        print(f"kernels cached: {statistics.median(run(index, cache) for _ in range(5)):.2f} s")
+        cold = _fresh(index, cache)
+        warm = [median(column) for column in zip(*(_fresh(index, cache) for _ in range(RUNS)), strict=True)]
+    print(f"| seconds | kernels cached, median of {RUNS} | empty cache |\n|---|---|---|")
+    for stage, cached, compiled in zip(STAGES, warm, cold, strict=True):
+        print(f"| {stage} | {cached:.3f} | {compiled:.3f} |")
 
 
 if __name__ == "__main__":
