@@ -9,7 +9,15 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-__all__ = ["LAYOUTS", "layouts", "matrices", "same_bits", "seeds"]
+__all__ = [
+    "LAYOUTS",
+    "clustered",
+    "exact_distances",
+    "layouts",
+    "matrices",
+    "same_bits",
+    "seeds",
+]
 
 Array = NDArray[Any]
 
@@ -89,3 +97,22 @@ layouts = st.sampled_from(sorted(LAYOUTS)).map(lambda name: LAYOUTS[name])
 def same_bits(a: Array, b: Array) -> bool:
     """Whether two arrays have the same shape, type and bytes."""
     return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
+
+
+def clustered(n: int, d: int, *, seed: int, groups: int = 20) -> NDArray[np.float32]:
+    """(n, d) float32 around ``groups`` centers that depend on d alone: rows and queries fit."""
+    centers = np.random.default_rng(d).standard_normal((groups, d)) * 3
+    rng = np.random.default_rng(seed)
+    rows = centers[rng.integers(0, groups, n)] + rng.standard_normal((n, d))
+    return rows.astype(np.float32)
+
+
+def exact_distances(Q: Array, X: Array, measure: str) -> NDArray[np.float64]:
+    """(q, n) distances in float64, smaller is closer."""
+    Q, X = np.asarray(Q, np.float64), np.asarray(X, np.float64)
+    if measure == "squared_l2":
+        return ((Q[:, None] - X) ** 2).sum(axis=2)
+    if measure == "dot_product":
+        return -(Q @ X.T)
+    lengths = np.linalg.norm(Q, axis=1)[:, None] * np.linalg.norm(X, axis=1)
+    return 1 - np.divide(Q @ X.T, lengths, out=np.zeros_like(lengths), where=lengths > 0)

@@ -264,7 +264,14 @@ def check_arrays(found: dict[str, AnyArray], options: ScaNNOptions, path: str) -
             raise IndexFileError(
                 f"{path}: {name}: expected shape {shape}, found {arrays[name].shape}."
             )
-    for name in ("mean", "centroids", "codebooks", "variance", "constant_unit"):
+    leaves = 1 if options.tree is None else options.tree.num_leaves
+    if len(leaf_size) != leaves:
+        raise IndexFileError(
+            f"{path}: leaf_size: expected one number for each of {leaves} leaves, "
+            f"found {len(leaf_size)}."
+        )
+    small = ("mean", "centroids", "codebooks", "variance", "constant_unit")
+    for name in (*small, "constants", "row_terms"):
         if not np.isfinite(arrays[name]).all():
             raise IndexFileError(f"{path}: {name}: expected finite numbers, found others.")
     ids = arrays["ids"]

@@ -47,7 +47,7 @@ class _Source:
         if size >= n:
             return self.read(slice(0, n))
         rows = np.sort(rng.choice(n, size, replace=False))
-        return self._ready(finite_floats("X", self.X[rows]))
+        return self._ready(finite_floats("X", self.X[rows], picked=rows))
 
     def chunks(self) -> Iterator[slice]:
         n, d = self.X.shape

@@ -12,7 +12,7 @@ import numpy as np
 
 from scannlite.errors import InvalidInput, InvalidType
 from scannlite.kernels.layout import LARGEST
-from scannlite.types import AnyArray, Floats
+from scannlite.types import AnyArray, Floats, Ids
 
 __all__ = ["as_queries", "as_rows", "as_whole", "finite_floats"]
 
@@ -68,13 +68,16 @@ def as_queries(values: Any, d: int) -> Floats:
     return np.require(queries, FLOAT32, ("C", "A", "W"))
 
 
-def finite_floats(name: str, values: AnyArray, first: int = 0) -> Floats:
+def finite_floats(
+    name: str, values: AnyArray, first: int = 0, *, picked: Ids | None = None
+) -> Floats:
     """Rows as float32 in C order, after a look at every number.
 
     Args:
         name: of the argument, for the message.
         values: (n, d).
         first: the number of the first row, for the message.
+        picked: the number of each row, where they do not follow one another.
 
     Raises:
         InvalidInput: a number is NaN, infinite, or so large that its square leaves float32.
@@ -84,9 +87,10 @@ def finite_floats(name: str, values: AnyArray, first: int = 0) -> Floats:
         sound = np.abs(floats) <= FLOAT32.type(LARGEST)
     if not sound.all():
         row, column = np.argwhere(~sound)[0]
+        number = first + row if picked is None else picked[row]
         raise InvalidInput(
             f"{name} must hold finite numbers of at most {LARGEST:g}, got "
-            f"{values[row, column]} at row {first + row}, column {column}."
+            f"{values[row, column]} at row {number}, column {column}."
         )
     return floats
 

@@ -96,6 +96,6 @@ class Metadata(Sequence["str | bytes"]):
         if not fits:
             raise IndexFileError(
                 f"{path}: metadata: expected one item for each of {n} rows, "
-                f"found {len(ends)} over {data.size} bytes."
+                f"found {ends.size} over {data.size} bytes."
             )
         return cls(data, ends, is_bytes)

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import math
 import numbers
+import operator
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
+
+import numpy as np
 
 from scannlite.errors import InvalidInput
 from scannlite.types import Distance
@@ -40,9 +43,8 @@ def _choice(owner: str, name: str, value: object, allowed: tuple[str, ...]) -> N
 
 def _plain(fields: list[tuple[str, Any]]) -> dict[str, Any]:
     """A dictionary in which NumPy's whole numbers, which JSON does not know, are Python's."""
-    whole = numbers.Integral
     return {
-        name: int(value) if isinstance(value, whole) and not isinstance(value, bool) else value
+        name: operator.index(value) if isinstance(value, np.integer) else value
         for name, value in fields
     }
 

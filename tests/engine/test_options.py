@@ -84,9 +84,9 @@ def test_a_bad_value_is_one_sentence(kind, others, name, value):
 
 
 def test_exactly_one_way_to_score():
-    with pytest.raises(InvalidInput, match="exactly one of score_ah and .* got neither"):
+    with pytest.raises(InvalidInput, match=r"exactly one of score_ah and .* got neither"):
         ScaNNOptions("cosine")
-    with pytest.raises(InvalidInput, match="exactly one of score_ah and .* got both"):
+    with pytest.raises(InvalidInput, match=r"exactly one of score_ah and .* got both"):
         ScaNNOptions("cosine", score_ah=ScoreAH(2), score_brute_force=ScoreBruteForce())
     with pytest.raises(InvalidInput, match=r"ScaNNOptions\.reorder must be None with"):
         ScaNNOptions("cosine", score_brute_force=ScoreBruteForce(), reorder=Reorder(9))
