@@ -398,7 +398,7 @@ def test_recall(measure):
     assert recall(measure, tree=tree, score_ah=ScoreAH(2), reorder=Reorder(100)) >= 0.97
     assert recall(measure, score_ah=ScoreAH(2), reorder=Reorder(200, quantize=True)) >= 0.9
     assert recall(measure, tree=tree, score_ah=ScoreAH(2, hash_type="lut256")) >= 0.72
-    assert recall(measure, score_brute_force=BYTES) >= 0.95
+    assert recall(measure, score_brute_force=BYTES) >= 0.92
 
 
 def same_arrays(a, b):
