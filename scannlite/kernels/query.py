@@ -265,6 +265,7 @@ def choose_leaves(P: int, W: int, p: int, most: float, least: float) -> int:
         return num_leaves
     bytes_ = region(P, W, "leaf_bytes")
     lines = (num_leaves + 63) // 64
+    top, low = _f4(np.inf), _f4(-np.inf)
     # A far outlier may leave all others one byte: look again, closer, at the byte that decides.
     while most > least:
         _rank_bytes(P, W, most, least)
@@ -275,8 +276,10 @@ def choose_leaves(P: int, W: int, p: int, most: float, least: float) -> int:
         shared = 0
         for i in range(n):
             shared += _i8(load_u8(region(P, W, "found_byte") + i)) == edge
-        if shared <= _CLASS:
+        # A range too narrow for its bytes to tell ranks apart does not shrink.
+        if shared <= _CLASS or (most == top and least == low):
             return _drop_lowest(P, W, n, edge, n - p)
+        top, low = most, least
         most, least = _class_range(P, W, edge)
         if most == least:
             return _drop_last(P, W, n, edge, n - p)

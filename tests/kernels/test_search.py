@@ -140,3 +140,14 @@ def test_best_of_ties():
     scores = np.float32([1, 3, 3, 3, 2, 0])
     assert twin.keep_best(scores, 2, 0).tolist() == [1, 2, 3]
     assert twin.keep_best(scores, 6, 0).tolist() == [*range(6)]
+
+
+@pytest.mark.parametrize("scale", [1e-21, 1e-20, 1e-18, 1.0, 1e14])
+def test_ranks_too_close_for_bytes_still_choose(scale):
+    """Ranks whose range is near the least float32 end the choice of leaves, exactly."""
+    X = (np.random.default_rng(0).standard_normal((400, 8)) * scale).astype(np.float32)
+    tree = sl.Tree(200, 20, min_partition_size=0)
+    options = sl.ScaNNOptions("dot_product", tree=tree, score_brute_force=sl.ScoreBruteForce())
+    index = sl.Index.build(X, options)
+    alone = twin.search_by_scores(index._plan.layout, X[0], 3, 20, 0)
+    assert np.array_equal(index.search(X[0], 3).ids, alone[1])
