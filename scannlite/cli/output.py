@@ -105,11 +105,12 @@ class Progress:
     """How far long work is: a bar on a terminal where tqdm is installed, else a line a stage.
 
     Call it with the stage's name, what is done and the total; leave the ``with`` block to close.
+    A stage ends when all of it is done or another begins, and lasts from the end of the one before.
     """
 
     def __init__(self) -> None:
         self._stage: str | None = None
-        self._started = 0.0
+        self._started = time.perf_counter()
         self._bar: Any = None
         self._make_bar = _tqdm() if sys.stderr.isatty() else None
 
@@ -122,29 +123,34 @@ class Progress:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        self._finish(complete=kind is None)
+        self._end(complete=kind is None)
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        """Tell of progress; a new stage ends the one before."""
+        """Tell of progress."""
         if stage != self._stage:
-            self._finish(complete=True)
-            self._stage, self._started = stage, time.perf_counter()
-            if self._make_bar is not None:
-                self._bar = self._make_bar(total=total, desc=stage, file=sys.stderr)
-            else:
-                sys.stderr.write(f"{stage} ... ")
-                sys.stderr.flush()
+            self._end(complete=True)
+            self._begin(stage, total)
         if self._bar is not None:
             self._bar.total = total
             self._bar.update(done - self._bar.n)
+        if done >= total:
+            self._end(complete=True)
 
-    def _finish(self, *, complete: bool) -> None:
+    def _begin(self, stage: str, total: int) -> None:
+        self._stage = stage
+        if self._make_bar is not None:
+            self._bar = self._make_bar(total=total, desc=stage, file=sys.stderr)
+        else:
+            sys.stderr.write(f"{stage} ... ")
+            sys.stderr.flush()
+
+    def _end(self, *, complete: bool) -> None:
         if self._bar is not None:
             self._bar.close()
         elif self._stage is not None:
             seconds = f"{time.perf_counter() - self._started:.1f} s"
             sys.stderr.write(f"{seconds if complete else 'stopped'}\n")
-        self._stage = self._bar = None
+        self._stage, self._bar, self._started = None, None, time.perf_counter()
 
 
 def _tqdm() -> Any:
