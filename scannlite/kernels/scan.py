@@ -29,6 +29,7 @@ from scannlite.kernels.simd import (
     max_lane,
     merge,
     min_f32,
+    min_u8,
     multiply_f32,
     pack4,
     prefetch,
@@ -273,7 +274,7 @@ def list_blocks(P: int, W: int, leaves: int, best: float, scale: float, by_place
     """List the blocks of the leaves chosen; rows go by their place in the list, or their number.
 
     ``list_start`` is how far the leaf's offset is below ``best``, in steps, and 256 times the
-    void lanes of a leaf's last block. Leaves off the byte scale are left out (scale > 0).
+    void lanes of a leaf's last block.
     """
     residual = number(P, "residual")
     chosen, offset = region(P, W, "leaves"), region(P, W, "offset")
@@ -284,9 +285,7 @@ def list_blocks(P: int, W: int, leaves: int, best: float, scale: float, by_place
     for i in range(leaves):
         leaf = _i8(load_i32(chosen + 4 * i))
         start = load_f32(offset + 4 * leaf) if residual else _f4(0)
-        below = (best - start) * scale
-        if below > _f4(253):
-            continue
+        below = min((best - start) * scale, _f4(253))
         steps = np.int32(below + _f4(0.5))
         first = _i8(load_i32(leaf_block + 4 * leaf))
         end = _i8(load_i32(leaf_block + 4 * leaf + 4))
@@ -327,7 +326,7 @@ def _scan_block(codes: int, ahead: int, tables: int, lines: int, constants: int,
 
 @inlined
 def scan_codes16(P: int, W: int, blocks: int) -> None:
-    """Byte scores of every row of the blocks listed; 255 where a lane holds no row."""
+    """Byte scores of every row of the blocks listed: at most 254, and 255 in void lanes."""
     size = 64 * number(P, "code_lines")
     lines = (number(P, "m") + 3) // 4 * 2
     tables = region(P, W, "tables")
@@ -341,12 +340,13 @@ def scan_codes16(P: int, W: int, blocks: int) -> None:
         return
     last = load_i32(listed + 4 * blocks - 4)
     store_i32(listed + 4 * blocks, last)
+    most = splat_u8(np.uint8(254))
     block = codes + size * _i8(load_i32(listed))
     for i in range(blocks):
         ahead = codes + size * _i8(load_i32(listed + 4 * i + 4))
         start = load_i32(starts + 4 * i)
         first = splat_u8(np.uint8(start & 255))
-        scores = _scan_block(block, ahead, tables, lines, constants, first)
+        scores = min_u8(_scan_block(block, ahead, tables, lines, constants, first), most)
         store(out + 64 * i, merge(scores, load_u8x64(tails + _i8(start >> 8))))
         block = ahead
 

@@ -48,7 +48,7 @@ __all__ = ["extract", "keep_best", "lowest_byte", "place", "scores_to_bytes", "s
 
 _f4: Any = np.float32
 _i8: Any = np.int64
-_VOID = 255  # the byte of a lane that holds no row, or a row beyond the scale
+_VOID = 255  # the byte of a lane that holds no row
 _SAMPLED = 48  # lists of more lines than this are first counted on a sample
 _SAMPLE = 24
 

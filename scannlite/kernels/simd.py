@@ -59,6 +59,7 @@ __all__ = [
     "merge",
     "min_f32",
     "min_lane",
+    "min_u8",
     "multiply_f32",
     "pack4",
     "population",
@@ -502,6 +503,12 @@ def average(context: Any, builder: Any, x: Any, y: Any) -> Any:  # noqa: ARG001
     return builder.trunc(
         builder.lshr(builder.add(total, _constant(wide, 1)), _constant(wide, 1)), _B
     )
+
+
+@_emits(u8x64, u8x64, u8x64)
+def min_u8(context: Any, builder: Any, x: Any, y: Any) -> Any:  # noqa: ARG001
+    """The lesser of x and y."""
+    return builder.select(builder.icmp_unsigned("<", x, y), x, y)
 
 
 @_emits(u8x64, u8x64, u8x64)

@@ -141,11 +141,9 @@ def quantize_wide(entries: Floats) -> tuple[Codes, np.float32]:
 def list_blocks(
     layout: Layout, leaves: Ids, offset: Floats, best: np.float32, scale: np.float32
 ) -> Listed:
-    """List the blocks of the leaves chosen, but of those off the byte scale (scale > 0)."""
+    """List the blocks of the leaves chosen."""
     start = offset[leaves] if layout.residual else np.zeros(len(leaves), np.float32)
-    below = (best - start) * scale
-    near = ~(below > _f4(253))
-    leaves, start, below = leaves[near], start[near], below[near]
+    below = np.minimum((best - start) * scale, _f4(253))
     steps = (below + _f4(0.5)).astype(np.uint8)
     first = layout.leaf_block[leaves].astype(np.int64)
     counts = layout.leaf_block[leaves + 1] - first
@@ -163,7 +161,7 @@ def _average(x: AnyArray, y: AnyArray) -> AnyArray:
 def scan_codes16(
     layout: Layout, listed: Listed, tables: Codes, constants: tuple[Codes, Codes] | None
 ) -> Codes:
-    """Byte scores (B, 64) of every row of the blocks listed; 255 where a lane holds no row."""
+    """Byte scores (B, 64) of every row of the blocks listed: at most 254, and 255 in void lanes."""
     lines = -(-layout.m // 4) * 2
     a, b, c, d = (np.repeat(listed.start[:, None], BLOCK_ROWS, 1).astype(np.int32) for _ in "abcd")
     for j in range(0, lines, 2):
@@ -180,7 +178,7 @@ def scan_codes16(
         line = layout.codes[listed.block, lines]
         total += constants[0][line & 15]
         total += constants[1][line >> 4]
-    out = np.minimum(total, 255).astype(np.uint8)
+    out = np.minimum(total, 254).astype(np.uint8)
     out[listed.void] = 255
     return out
 

@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 _f4 = np.float32
-_VOID = 255  # the byte of a lane that holds no row, or a row beyond the scale
+_VOID = 255  # the byte of a lane that holds no row
 _BISECTIONS = 24
 
 
