@@ -57,7 +57,10 @@ def main() -> None:
         cache.mkdir()
         sl.Index.build(X, "squared_l2").save(index)
         cold = _fresh(index, cache)
-        warm = [median(column) for column in zip(*(_fresh(index, cache) for _ in range(RUNS)), strict=True)]
+        warm = [
+            median(column)
+            for column in zip(*(_fresh(index, cache) for _ in range(RUNS)), strict=True)
+        ]
     print(f"| seconds | kernels cached, median of {RUNS} | empty cache |\n|---|---|---|")
     for stage, cached, compiled in zip(STAGES, warm, cold, strict=True):
         print(f"| {stage} | {cached:.3f} | {compiled:.3f} |")

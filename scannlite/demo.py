@@ -51,7 +51,7 @@ class Report:
     recall: float
     same_digit: float
     query_seconds: float
-    first_build_seconds: float
+    first_use_seconds: float
     build_seconds: float
     index: str
     picture: Path
@@ -65,8 +65,9 @@ class Report:
             "same digit": f"{self.same_digit:.1%} of nearest neighbours are their query's digit",
             "one query": f"{self.query_seconds * 1e6:,.1f} µs: median of {self.queries} different "
             "queries, one call of index.search each, one thread, after a warm call",
-            "build": f"{self.build_seconds:.3f} s; the first in this process, which compiles or "
-            f"loads kernels, {self.first_build_seconds:.2f} s",
+            "build": f"{self.build_seconds:.3f} s",
+            "first use": f"{self.first_use_seconds:.2f} s: the first build and searches of this process, which "
+            "compiled the kernels or loaded them",
             "picture": str(self.picture),
         }
         return [f"{name:12} {words}" for name, words in facts.items()]
@@ -85,7 +86,7 @@ def run(folder: Path, *, seed: int = 0, progress: Progress | None = None) -> Rep
     """
     digits = load_digits(seed)
     figure = _figure()  # a missing package is better told before the work than after
-    first_build_seconds, _ = _timed_build(digits, seed, progress)
+    first_use_seconds = _timed_first_use(digits, seed, progress)
     build_seconds, index = _timed_build(digits, seed)
     found = index.search(digits.queries, K)
     truth = exact_search(digits.rows, digits.queries, K)
@@ -96,7 +97,7 @@ def run(folder: Path, *, seed: int = 0, progress: Progress | None = None) -> Rep
         recall=recall(found.ids, truth),
         same_digit=float(np.mean(digits.row_digits[found.ids[:, 0]] == digits.query_digits)),
         query_seconds=_median_query_seconds(index, digits.queries),
-        first_build_seconds=first_build_seconds,
+        first_use_seconds=first_use_seconds,
         build_seconds=build_seconds,
         index=repr(index),
         picture=draw(figure, digits, found, folder / "digits.png"),
@@ -128,11 +129,17 @@ def recall(found: Ids, truth: Ids) -> float:
     return float(np.sum(hits) / truth.size)
 
 
-def _timed_build(
-    digits: Digits, seed: int, progress: Progress | None = None
-) -> tuple[float, Index]:
+def _timed_first_use(digits: Digits, seed: int, progress: Progress | None) -> float:
     started = time.perf_counter()
     index = Index.build(digits.rows, OPTIONS, seed=seed, progress=progress)
+    index.search(digits.queries[0], K)
+    index.search(digits.queries, K)
+    return time.perf_counter() - started
+
+
+def _timed_build(digits: Digits, seed: int) -> tuple[float, Index]:
+    started = time.perf_counter()
+    index = Index.build(digits.rows, OPTIONS, seed=seed)
     return time.perf_counter() - started, index
 
 
