@@ -16,11 +16,15 @@ from scannlite.types import Codes, Floats, Leaves, Signed
 
 __all__ = [
     "BAD_QUERY",
+    "BISECTIONS",
     "BLOCK_ROWS",
     "COSINE",
     "DOT_PRODUCT",
     "FIELDS",
+    "FINE",
     "LARGEST",
+    "LEAST",
+    "LEAST_SPAN",
     "LOOKUP_16",
     "LOOKUP_256",
     "MANY_FINALISTS",
@@ -50,9 +54,13 @@ LOOKUP_16, LOOKUP_256 = 16, 256
 
 BLOCK_ROWS = 64  # rows scanned together: the bytes of the widest register
 SLACK = 64  # readable bytes that follow every array a kernel gets
+FINE = 1 / 65534  # one step of a row's 16-bit remainder, in steps of its byte
+LEAST = 1e-30  # a query none of whose values is larger is taken as zero
+LEAST_SPAN = 1e-20  # scores that span less are not told apart by bytes
 LARGEST = 1e17  # values beyond it are refused: their squares, summed, leave float32
 SPREAD = 4.0  # standard deviations of a score that the byte scale leaves room for
 SPARE_FINALISTS = 16  # rows beyond k that are scored from all their bits
+BISECTIONS = 24  # of the range of scores, to part finalists from the rest
 MANY_FINALISTS = 256  # more of them than this are sorted, fewer are counted into their places
 BAD_QUERY = -1  # a search's answer to a query that holds NaN, infinity or a value beyond LARGEST
 

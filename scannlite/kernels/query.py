@@ -8,7 +8,7 @@ import numpy as np
 
 from scannlite.kernels.block import number, region
 from scannlite.kernels.jit import inlined
-from scannlite.kernels.layout import COSINE, LARGEST, SQUARED_L2
+from scannlite.kernels.layout import COSINE, LARGEST, LEAST, SQUARED_L2
 from scannlite.kernels.select import extract, lowest_byte
 from scannlite.kernels.simd import (
     add_f32,
@@ -48,7 +48,7 @@ __all__ = ["choose_leaves", "prepare_query", "rank_leaves", "squared_norm"]
 
 _f4: Any = np.float32
 _i8: Any = np.int64
-_TINY = np.float32(1e-30)
+_LEAST = np.float32(LEAST)
 _LARGEST = np.float32(LARGEST)
 _CLASS = 64  # leaves that share a byte and are few enough to be compared one by one
 
@@ -91,7 +91,7 @@ def _scale_to_one(P: int, W: int, largest: float) -> None:
     """Divide by the norm, by way of the largest value so that no square leaves float32."""
     d = number(P, "d")
     y = region(P, W, "query")
-    if largest < _TINY:
+    if largest < _LEAST:
         for t in range(0, d, 16):
             store(y + 4 * t, splat_f32(_f4(0)))
         return
@@ -127,7 +127,7 @@ def prepare_query(P: int, W: int, q: int) -> Any:
         for t in range(0, d, 16):
             most = max_f32(most, magnitude(load_f32x16(y + 4 * t)))
         largest = max_lane(most)
-    if largest < _TINY:
+    if largest < _LEAST:
         largest = _f4(127)  # bytes of a query that is all but zero: zeros
     high = region(P, W, "query_high")
     steps = splat_f32(_f4(127) / largest)

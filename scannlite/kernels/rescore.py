@@ -8,7 +8,7 @@ import numpy as np
 
 from scannlite.kernels.block import number, region
 from scannlite.kernels.jit import inlined
-from scannlite.kernels.layout import COSINE, ROWS_LOW, SQUARED_L2
+from scannlite.kernels.layout import COSINE, FINE, ROWS_LOW, SQUARED_L2
 from scannlite.kernels.query import squared_norm
 from scannlite.kernels.simd import (
     add_f32,
@@ -50,7 +50,7 @@ __all__ = [
 _f4: Any = np.float32
 _i8: Any = np.int64
 _AHEAD = 32  # rows fetched ahead of the one that is scored
-_FINE = np.float32(1 / 65534)  # one step of a row's 16-bit remainder, in steps of its byte
+_FINE = np.float32(FINE)
 
 
 @inlined

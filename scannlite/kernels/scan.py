@@ -8,7 +8,7 @@ import numpy as np
 
 from scannlite.kernels.block import number, real, region
 from scannlite.kernels.jit import inlined
-from scannlite.kernels.layout import ROWS_FLOAT, SQUARED_L2
+from scannlite.kernels.layout import LEAST_SPAN, ROWS_FLOAT, SQUARED_L2
 from scannlite.kernels.rescore import byte_score, float_distance, float_products
 from scannlite.kernels.simd import (
     add_f32,
@@ -69,7 +69,7 @@ __all__ = [
 
 _f4: Any = np.float32
 _i8: Any = np.int64
-_TINY = np.float32(1e-20)
+_LEAST_SPAN = np.float32(LEAST_SPAN)
 
 
 @inlined
@@ -227,7 +227,7 @@ def quantize_wide(P: int, W: int) -> Any:
         for k in range(256):
             largest = max_f32(largest, magnitude(load_f32x16(start + 64 * k)))
     most = max_lane(largest)
-    if most < _TINY:
+    if most < _LEAST_SPAN:
         most = _f4(127)
     steps, middle = splat_f32(_f4(127) / most), splat_i32(np.int32(128))
     turned = tables + 256 * m16

@@ -14,6 +14,7 @@ from scannlite.kernels.block import number, real, region
 from scannlite.kernels.jit import inlined, kernel
 from scannlite.kernels.layout import (
     BAD_QUERY,
+    LEAST_SPAN,
     LOOKUP_256,
     NO_ROWS,
     ROWS_FLOAT,
@@ -58,7 +59,7 @@ def _byte_scale(P: int, W: int, best: float, least: float) -> Any:
     tops, sigma = spread_entries(P, W)
     unit = real(P, "constant_unit")
     span = tops + _SPREAD * sigma + (best - least) + unit * _f4(128)
-    return _f4(254.5) / max(span, _f4(1e-20))
+    return _f4(254.5) / max(span, _f4(LEAST_SPAN))
 
 
 @inlined

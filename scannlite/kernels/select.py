@@ -8,7 +8,7 @@ import numpy as np
 
 from scannlite.kernels.block import region
 from scannlite.kernels.jit import inlined
-from scannlite.kernels.layout import MANY_FINALISTS
+from scannlite.kernels.layout import BISECTIONS, MANY_FINALISTS
 from scannlite.kernels.simd import (
     add_i32,
     at_least,
@@ -213,7 +213,7 @@ def keep_best(P: int, W: int, n: int, k: int, slack: int) -> int:
     most, least = max_lane(most_), min_lane(least_)
     for i in range(n, 16 * lines):
         store_f32(scores + 4 * i, _f4(-np.inf))
-    for _ in range(24):
+    for _ in range(BISECTIONS):
         middle = _f4(0.5) * least + _f4(0.5) * most
         limit = splat_f32(middle)
         count = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scannlite.kernels.layout import COSINE, SQUARED_L2, Layout
+from scannlite.kernels.layout import COSINE, LEAST, SQUARED_L2, Layout
 from scannlite.types import AnyArray, Floats, Ids
 
 __all__ = [
@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 _f4 = np.float32
-_TINY = _f4(1e-30)
+_LEAST = _f4(LEAST)
 
 
 def sum_lanes(lanes: Floats) -> Floats:
@@ -61,7 +61,7 @@ def squared_norm(query: Floats) -> np.float32:
 def _scale_to_one(query: Floats) -> Floats:
     """Divide by the norm, by way of the largest value so that no square leaves float32."""
     largest = np.abs(query).max()
-    if largest < _TINY:
+    if largest < _LEAST:
         return np.zeros_like(query)
     query = query / largest
     unit: Floats = query / np.sqrt(squared_norm(query))
@@ -80,7 +80,7 @@ def prepare_query(layout: Layout, q: Floats) -> tuple[Floats, AnyArray, np.float
     elif layout.metric == COSINE:
         query = _scale_to_one(query)
     largest = _f4(np.abs(query).max())
-    if largest < _TINY:
+    if largest < _LEAST:
         largest = _f4(127)
     high = np.rint(query * (_f4(127) / largest)).astype(np.int8)
     return query, high, largest / _f4(127)

@@ -9,6 +9,8 @@ import numpy as np
 from scannlite.kernels.layout import (
     BLOCK_ROWS,
     COSINE,
+    FINE,
+    LEAST_SPAN,
     ROWS_FLOAT,
     ROWS_LOW,
     SQUARED_L2,
@@ -43,8 +45,8 @@ __all__ = [
 ]
 
 _f4 = np.float32
-_TINY = _f4(1e-20)
-_FINE = _f4(1 / 65534)  # one step of a row's 16-bit remainder, in steps of its byte
+_LEAST_SPAN = _f4(LEAST_SPAN)
+_FINE = _f4(FINE)
 _CHUNK = 4096  # rows scored together
 
 
@@ -130,7 +132,7 @@ def quantize_constants(layout: Layout, scale: np.float32) -> tuple[Codes, Codes]
 def quantize_wide(entries: Floats) -> tuple[Codes, np.float32]:
     """Tables (m padded to 16, 256) of signed bytes plus 128, and what one step is worth."""
     most = _f4(np.abs(entries).max())
-    if most < _TINY:
+    if most < _LEAST_SPAN:
         most = _f4(127)
     x = entries * (_f4(127) / most)
     away = np.trunc(x + np.copysign(_f4(0.5), x)).astype(np.int32)

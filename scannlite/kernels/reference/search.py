@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from scannlite.kernels.layout import (
+    BISECTIONS,
+    LEAST_SPAN,
     LOOKUP_256,
     NO_ROWS,
     ROWS_FLOAT,
@@ -44,7 +46,6 @@ __all__ = [
 
 _f4 = np.float32
 _VOID = 255  # the byte of a lane that holds no row
-_BISECTIONS = 24
 
 
 def select_bytes(bytes_: Codes, k: int, *, ties: bool) -> Ids:
@@ -87,7 +88,7 @@ def keep_best(scores: Floats, k: int, slack: int) -> Ids:
     if len(scores) <= k:
         return np.arange(len(scores))
     most, least = scores.max(), scores.min()
-    for _ in range(_BISECTIONS):
+    for _ in range(BISECTIONS):
         middle = _f4(0.5) * least + _f4(0.5) * most
         count = int((scores >= middle).sum())
         if count >= k:
@@ -115,7 +116,7 @@ def _byte_scale(
     """Steps a unit of score, so that a byte spans what the rows worth finding can score."""
     unit = _f4(layout.constant_unit)
     span = tops + _f4(SPREAD) * sigma + (best - least) + unit * _f4(128)
-    return _f4(254.5) / max(span, _f4(1e-20))
+    return _f4(254.5) / max(span, _f4(LEAST_SPAN))
 
 
 def _finish(
