@@ -28,7 +28,6 @@ __all__ = [
     "add_i32",
     "add_saturating",
     "address_of",
-    "and_i32",
     "at_least",
     "at_most",
     "average",
@@ -603,12 +602,6 @@ def dot_excess(context: Any, builder: Any) -> Any:  # noqa: ARG001
 def add_i32(context: Any, builder: Any, x: Any, y: Any) -> Any:  # noqa: ARG001
     """X + y."""
     return builder.add(x, y)
-
-
-@_emits(i32x16, i32x16, i32x16)
-def and_i32(context: Any, builder: Any, x: Any, y: Any) -> Any:  # noqa: ARG001
-    """Bitwise and."""
-    return builder.and_(x, y)
 
 
 @_emits(types.int32, i32x16)
