@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ import numpy as np
 from bench.choice import Tried
 from bench.peers.peer import Peer, Setting
 from bench.sets import K, Problem, filled, halves, recall, unit
-from bench.timing import interleaved, timed
+from bench.timing import interleaved, seconds_a_query, timed
 from scannlite.types import Floats, Ids
 
 __all__ = ["Entrant", "Half", "Measured", "build_all", "measure", "split"]
@@ -114,15 +113,11 @@ def _singly(peer: Peer, half: Half, setting: Setting) -> Ids:
 
 
 def _single_clock(peer: Peer, half: Half, setting: Setting) -> Callable[[], float]:
-    queries, search = list(half.queries(peer)), peer.search
+    queries = list(half.queries(peer))
 
     def clock() -> float:
-        for q in queries[:WARMING]:
-            search(q, K, setting)
-        start = time.perf_counter()
-        for q in queries:
-            search(q, K, setting)
-        return (time.perf_counter() - start) / len(queries)
+        seconds_a_query(peer.search, queries[:WARMING], K, setting)
+        return seconds_a_query(peer.search, queries, K, setting)
 
     return clock
 

@@ -20,6 +20,7 @@ __all__ = ["peak_of_build"]
 
 STATUS = Path("/proc/self/status")
 RESET = Path("/proc/self/clear_refs")
+ROOT = Path(__file__).parents[1]
 
 
 def peak_of_build(name: str, problem: Problem, *, unit_rows: bool) -> int | None:
@@ -32,7 +33,7 @@ def peak_of_build(name: str, problem: Problem, *, unit_rows: bool) -> int | None
         np.save(rows, X)
         command = [sys.executable, "-m", "bench.memory", name, str(rows), problem.distance]
         done = subprocess.run(  # noqa: S603 - this interpreter
-            command, capture_output=True, check=True, text=True
+            command, cwd=ROOT, capture_output=True, check=True, text=True
         )
     return int(done.stdout.split()[-1])
 

@@ -13,153 +13,19 @@ import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from bench import report
-from bench.choice import Tried, cheapest, climb, front, promising
 from bench.clusters import generated
-from bench.entrants import Entrant, Half, Measured, build_all, measure, split
+from bench.contest import Line, contest
 from bench.machine import about
-from bench.memory import peak_of_build
-from bench.peers import ENTRIES, PACKAGES, entered
-from bench.peers.peer import Setting
-from bench.sets import DISTANCES, K, Problem, load, load_hdf5, load_pair, recall
-from bench.timing import timed
+from bench.peers import ENTRIES, PACKAGES
+from bench.sets import DISTANCES, Problem, load, load_hdf5, load_pair
 
-__all__ = ["TARGETS", "race"]
+__all__ = ["failures"]
 
-TARGETS = (0.90, 0.95, 0.99)
 QUERIES = 2_000  # half to tune, half to test
 LOST_BETWEEN_HALVES = 0.03  # recall of the test half may be this much below its target
-FRONT_POINTS = 10
-Line = dict[str, Any]
-
-
-def race(
-    problem: Problem,
-    peers: Sequence[str],
-    *,
-    targets: Sequence[float] = TARGETS,
-    rounds: int = 5,
-    with_memory: bool = False,
-) -> Iterator[Line]:
-    """One line for each peer and target, and one for each peer's best settings.
-
-    Args:
-        problem: rows, queries and truth.
-        peers: names of ENTRIES.
-        targets: recalls to reach at the least price.
-        rounds: of timing, the peers taking turns.
-        with_memory: also build each in a process of its own, for its peak.
-    """
-    tuning, test = split(problem)
-    entrants = build_all(entered(peers, problem.distance), problem)
-    grids = [_grid(entrant, tuning) for entrant in entrants]
-    likely = [_likely(tried, targets) for tried in grids]
-    timed_ = measure(list(zip(entrants, likely, strict=True)), tuning, max(1, rounds // 2))
-    chosen = [_chosen(e, tuning, found, targets) for e, found in zip(entrants, timed_, strict=True)]
-    drawn = [_thinned(front(one.tried("single") for one in found)) for found in timed_]
-    finals = [
-        list(dict.fromkeys([*(s for s in choice.values() if s is not None), *points]))
-        for choice, points in zip(chosen, drawn, strict=True)
-    ]
-    tested = measure(list(zip(entrants, finals, strict=True)), test, rounds)
-    for i, entrant in enumerate(entrants):
-        tuned = {one.setting: one for one in timed_[i]}
-        final = {one.setting: one for one in tested[i]}
-        about_peer = _about_entrant(problem, entrant, with_memory=with_memory)
-        best = max(one.recall for one in grids[i])
-        for target in targets:
-            yield {
-                "kind": "target",
-                **about_peer,
-                "target": target,
-                "best_tuned_recall": best,
-                **{
-                    how: _figures(chosen[i][target, how], tuned, final, how)
-                    for how in ("single", "batch")
-                },
-            }
-        yield {"kind": "front", **about_peer, "points": _points(drawn[i], final)}
-
-
-def _grid(entrant: Entrant, half: Half) -> list[Tried]:
-    """Recall of the whole grid, each setting by one batch call that gives a rough time too."""
-    peer = entrant.peer
-    Q = half.queries(peer)
-
-    def attempt(setting: Setting) -> Tried:
-        seconds, ids = timed(lambda: peer.search_batch(Q, K, setting))
-        return Tried(setting, recall(half.problem, ids), seconds / len(Q))
-
-    tried = climb(peer.settings(), attempt)
-    print(f"{half.problem.name}: {peer.name}, {len(tried)} settings tried", file=sys.stderr)
-    return tried
-
-
-def _likely(tried: list[Tried], targets: Sequence[float]) -> list[Setting]:
-    """Settings to time with care: those that may win a target, and the front for the plot."""
-    wanted = [one for target in targets for one in promising(tried, target)]
-    points = [one for one in front(tried) if one.recall >= min(targets) - 0.2]
-    return list(dict.fromkeys(one.setting for one in [*wanted, *points])) or [tried[-1].setting]
-
-
-def _chosen(
-    entrant: Entrant, half: Half, found: list[Measured], targets: Sequence[float]
-) -> dict[tuple[float, str], Setting | None]:
-    """The cheapest setting for each target, singly and by batch; None where none reaches it."""
-    chosen: dict[tuple[float, str], Setting | None] = {}
-    for target in targets:
-        own = entrant.peer.proposed(half.queries(entrant.peer), K, target)
-        for how in ("single", "batch"):
-            best = cheapest((one.tried(how) for one in found), target)
-            chosen[target, how] = own or (best.setting if best else None)
-    return chosen
-
-
-def _thinned(points: list[Tried]) -> list[Setting]:
-    """At most FRONT_POINTS of a front, its ends among them."""
-    last = len(points) - 1
-    steps = min(last, FRONT_POINTS - 1)
-    return [points[round(i * last / max(1, steps))].setting for i in range(steps + 1)]
-
-
-def _about_entrant(problem: Problem, entrant: Entrant, *, with_memory: bool) -> Line:
-    peer = entrant.peer
-    peak = peak_of_build(peer.name, problem, unit_rows=peer.unit_rows) if with_memory else None
-    return {
-        "set": problem.name,
-        "n": len(problem.X),
-        "d": problem.X.shape[1],
-        "distance": problem.distance,
-        "peer": peer.name,
-        "turns": list(peer.turns),
-        "build_seconds": entrant.build_seconds,
-        "first_call_seconds": entrant.first_call_seconds,
-        "bytes": entrant.nbytes,
-        "peak_bytes": peak,
-    }
-
-
-def _figures(
-    setting: Setting | None,
-    tuned: dict[Setting, Measured],
-    final: dict[Setting, Measured],
-    how: str,
-) -> Line | None:
-    if setting is None:
-        return None
-    return {
-        "setting": list(setting),
-        "tuned_recall": tuned[setting].recall if setting in tuned else None,
-        "recall": final[setting].recall,
-        "microseconds": 1e6 * getattr(final[setting], how),
-    }
-
-
-def _points(drawn: list[Setting], final: dict[Setting, Measured]) -> list[tuple[float, ...]]:
-    found = [final[setting] for setting in drawn]
-    return [(one.recall, 1e6 * one.single, 1e6 * one.batch) for one in found]
 
 
 def failures(lines: Sequence[Line]) -> list[str]:
@@ -185,7 +51,8 @@ def _problems(arguments: argparse.Namespace) -> Iterator[Problem]:
     for path in arguments.hdf5:
         yield load_hdf5(path, queries=queries)
     if arguments.pair:
-        yield load_pair(*arguments.pair, arguments.distance, queries=queries)
+        rows, questions = arguments.pair
+        yield load_pair(rows, questions, arguments.distance, queries=queries)
     if arguments.data:
         for name in arguments.sets:
             yield load(arguments.data, name, queries=queries)
@@ -232,7 +99,7 @@ def main() -> int:
     keep = partial(_keep, file)
     lines = [keep({"kind": "about", **about(PACKAGES), "rounds": arguments.rounds})]
     for problem in _problems(arguments):
-        found = race(
+        found = contest(
             problem, arguments.peers, rounds=arguments.rounds, with_memory=arguments.memory
         )
         lines += map(keep, found)

@@ -9,13 +9,13 @@ import argparse
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+
+from bench.contest import Line
 
 __all__ = ["read", "tables"]
 
 OURS = "scannlite"
 HOWS = ("single", "batch")
-Line = dict[str, Any]
 
 
 def read(path: Path) -> list[Line]:

@@ -158,7 +158,7 @@ def _offsets(X: Floats, distance: Distance) -> Floats:
     """What each row adds to, or for cosine multiplies, its dots with a query (n,)."""
     squares: Floats = np.einsum("ij,ij->i", X, X)
     if distance == "cosine":
-        return 1 / np.sqrt(np.where(squares > 0, squares, 1))
+        return np.where(squares > 0, squares, np.float32(1)) ** np.float32(-0.5)
     return squares if distance == "squared_l2" else np.zeros_like(squares)
 
 

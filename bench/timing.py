@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import TypeVar
 
-__all__ = ["interleaved", "timed"]
+from scannlite.types import Floats
+
+__all__ = ["interleaved", "seconds_a_query", "timed"]
 
 T = TypeVar("T")
 
@@ -17,6 +19,16 @@ def timed(task: Callable[[], T]) -> tuple[float, T]:
     start = time.perf_counter()
     made = task()
     return time.perf_counter() - start, made
+
+
+def seconds_a_query(
+    search: Callable[..., object], queries: Sequence[Floats], *arguments: object
+) -> float:
+    """The mean of a loop of ``search(q, *arguments)``."""
+    start = time.perf_counter()
+    for q in queries:
+        search(q, *arguments)
+    return (time.perf_counter() - start) / len(queries)
 
 
 def interleaved(clocks: Sequence[Callable[[], float]], rounds: int) -> list[float]:

@@ -9,14 +9,10 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
-import platform
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,7 +20,10 @@ from typing import Any
 import numpy as np
 
 import scannlite as sl
-from bench.sets import DISTANCES, K, Problem, load, recall, synthetic
+from bench.machine import about
+from bench.peers.scann import build_searcher, saved_bytes
+from bench.sets import DISTANCES, K, Problem, filled, load, recall, synthetic, unit
+from bench.timing import interleaved, seconds_a_query, timed
 from scannlite.types import Floats, Ids
 
 Search = Callable[[Floats], Ids]
@@ -83,67 +82,39 @@ def _options(problem: Problem) -> sl.ScaNNOptions:
 
 
 def _build_scann(X: Floats, options: sl.ScaNNOptions) -> Any:
-    import scann  # noqa: PLC0415 - no part of the package
-
     tree, ah = options.tree, options.score_ah
     if tree is None or ah is None or options.reorder is None:
         raise ValueError("options must have a tree, score_ah and reorder.")
-    measure = "squared_l2" if options.distance_measure == "squared_l2" else "dot_product"
-    threshold = ah.anisotropic_quantization_threshold
-    return (
-        scann.scann_ops_pybind.builder(X, K, measure)
-        .tree(tree.num_leaves, tree.num_leaves_to_search)
-        .score_ah(
-            ah.dimensions_per_block,
-            anisotropic_quantization_threshold=math.nan if threshold is None else threshold,
-        )
-        .reorder(options.reorder.reordering_num_neighbors)
-        .build()
+    return build_searcher(
+        X,
+        options.distance_measure,
+        leaves=tree.num_leaves,
+        leaves_to_search=tree.num_leaves_to_search,
+        dimensions_per_block=ah.dimensions_per_block,
+        threshold=ah.anisotropic_quantization_threshold,
+        candidates=options.reorder.reordering_num_neighbors,
     )
 
 
-def _unit(X: Floats) -> Floats:
-    return np.ascontiguousarray(X / np.linalg.norm(X, axis=1, keepdims=True), np.float32)
-
-
-def _timed(build: Callable[[], Any]) -> tuple[float, Any]:
-    start = time.perf_counter()
-    built = build()
-    return time.perf_counter() - start, built
-
-
-def _scann_megabytes(searcher: Any) -> float:
-    with tempfile.TemporaryDirectory() as folder:
-        searcher.serialize(folder)
-        return sum(path.stat().st_size for path in Path(folder).iterdir()) / 1e6
-
-
-def _seconds(search: Search, Q: Floats) -> float:
-    start = time.perf_counter()
-    for q in Q:
-        search(q)
-    return (time.perf_counter() - start) / len(Q)
-
-
-def _interleaved(pairs: Iterable[tuple[Search, Floats]], rounds: int) -> tuple[float, ...]:
-    """Microseconds a query: of each search the median of rounds that take turns."""
-    pairs = list(pairs)
-    times = [[_seconds(search, Q) for search, Q in pairs] for _ in range(rounds + 1)]
-    return tuple(1e6 * median(column) for column in zip(*times[1:], strict=True))
+def _microseconds(pairs: Sequence[tuple[Search, Floats]], rounds: int) -> list[float]:
+    """A query's time with each search; the first round only warms up."""
+    clocks = [partial(seconds_a_query, search, list(Q)) for search, Q in pairs]
+    interleaved(clocks, 1)
+    return [1e6 * seconds for seconds in interleaved(clocks, rounds)]
 
 
 def _compare(problem: Problem, builds: int, rounds: int) -> Iterator[Line]:
     options = _options(problem)
     X, Q = problem.X, problem.Q
-    their_X, their_Q = (X, Q) if problem.distance == "squared_l2" else (_unit(X), _unit(Q))
+    their_X, their_Q = (X, Q) if problem.distance == "squared_l2" else (unit(X), unit(Q))
     sl.Index.build(X[: len(X) // 4], options).search(Q[0])  # compiles
     ours, theirs = [], []
     for _ in range(builds):
-        ours.append(_timed(lambda: sl.Index.build(X, options)))
-        theirs.append(_timed(lambda: _build_scann(their_X, options)))
+        ours.append(timed(lambda: sl.Index.build(X, options)))
+        theirs.append(timed(lambda: _build_scann(their_X, options)))
     seconds = median(t for t, _ in ours), median(t for t, _ in theirs)
     index, searcher = ours[-1][1], theirs[-1][1]
-    sizes = index.nbytes / 1e6, _scann_megabytes(searcher)
+    sizes = index.nbytes / 1e6, saved_bytes(searcher) / 1e6
     leaves = options.tree.num_leaves if options.tree else 1
     for share, R in SHARES_AND_CANDIDATES:
         p = max(1, round(share * leaves))
@@ -155,11 +126,12 @@ def _compare(problem: Problem, builds: int, rounds: int) -> Iterator[Line]:
             found = searcher.search(
                 q, final_num_neighbors=K, leaves_to_search=p, pre_reorder_num_neighbors=R
             )
-            return found[0].astype(np.int64)
+            ids: Ids = found[0].astype(np.int64)
+            return ids
 
         pairs = [(ours_of, Q), (theirs_of, their_Q)]
-        recalls = [recall(problem, np.stack([_filled(find(q)) for q in Y])) for find, Y in pairs]
-        ours_us, theirs_us = _interleaved(pairs, rounds)
+        recalls = [recall(problem, np.stack([filled(find(q)) for q in Y])) for find, Y in pairs]
+        ours_us, theirs_us = _microseconds(pairs, rounds)
         yield Line(
             set=problem.name,
             n=len(X),
@@ -173,31 +145,6 @@ def _compare(problem: Problem, builds: int, rounds: int) -> Iterator[Line]:
             build_seconds=seconds,
             megabytes=sizes,
         )
-
-
-def _filled(ids: Ids) -> Ids:
-    return np.pad(ids, (0, K - len(ids)), constant_values=-1)
-
-
-def _about() -> dict[str, str | int]:
-    cpu = next(
-        (
-            line.split(":")[1].strip()
-            for path in [Path("/proc/cpuinfo")]
-            if path.exists()
-            for line in path.read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        platform.processor(),
-    )
-    versions = {name: version(name) for name in ("scann", "numpy", "numba")}
-    return {
-        "cpu": cpu,
-        "cores": os.cpu_count() or 1,
-        "python": platform.python_version(),
-        "scannlite": sl.__version__,
-        **versions,
-    }
 
 
 HEAD = (
@@ -241,8 +188,8 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Measure, print, and with ``--check`` name what is below a floor."""
     arguments = _parser().parse_args()
-    about = _about()
-    print(json.dumps(about) if arguments.json else f"{about}\n\n{HEAD}", flush=True)
+    versions = about(("numpy", "numba", "scann"))
+    print(json.dumps(versions) if arguments.json else f"{versions}\n\n{HEAD}", flush=True)
     failed: list[str] = []
     for problem in _problems(arguments):
         for line in _compare(problem, arguments.builds, arguments.rounds):

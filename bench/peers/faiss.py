@@ -50,8 +50,8 @@ class FaissPeer(Peer):
         """Ids of one query."""
         if setting != self._setting:
             self._turn(setting)
-        ids: AnyArray = self._index.search(q[None], k)[1]
-        return ids[0]
+        ids: AnyArray = self._index.search(q[None], k)[1][0]
+        return ids
 
     def search_batch(self, Q: Floats, k: int, setting: Setting) -> AnyArray:
         """Ids of a batch."""

@@ -40,7 +40,8 @@ class HnswlibPeer(Peer):
 
     def search(self, q: Floats, k: int, setting: Setting) -> AnyArray:
         """Ids of one query."""
-        return self.search_batch(q, k, setting)[0]
+        ids: AnyArray = self.search_batch(q, k, setting)[0]
+        return ids
 
     def search_batch(self, Q: Floats, k: int, setting: Setting) -> AnyArray:
         """Ids of a batch."""

@@ -16,7 +16,8 @@ STEP = 1.4
 
 def rungs(first: int, last: int, step: float = STEP) -> list[int]:
     """Whole numbers from first up to last, each about ``step`` times the one before."""
-    found, value = [], float(first)
+    found: list[int] = []
+    value = float(first)
     while round(value) < last:
         if not found or round(value) > found[-1]:
             found.append(round(value))

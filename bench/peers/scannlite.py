@@ -38,7 +38,7 @@ class ScannlitePeer(Peer):
 
     def build(self, X: Floats, distance: Distance) -> None:
         """Index the rows."""
-        self._index = sl.Index.build(X, self._options_of(*X.shape, distance))
+        self._index = sl.Index.build(X, self._options_of(len(X), X.shape[1], distance))
         tree, reorder = self._index.options.tree, self._index.options.reorder
         self._leaves = tree.num_leaves if tree else 0
         self.turns = ("leaves", "candidates") if tree and reorder else ()
