@@ -30,7 +30,14 @@ from scannlite.kernels.layout import (
 )
 from scannlite.types import AnyArray, Codes, Floats, Leaves, Signed
 
-__all__ = ["IndexArrays", "allocate", "blocks_of", "check_arrays", "code_lines", "to_layout"]
+__all__ = [
+    "IndexArrays",
+    "allocate",
+    "blocks_of",
+    "check_arrays",
+    "code_lines",
+    "to_layout",
+]
 
 _METRICS = {"dot_product": DOT_PRODUCT, "squared_l2": SQUARED_L2, "cosine": COSINE}
 
@@ -43,8 +50,9 @@ class IndexArrays:
         mean: (d,) float32, taken off rows and queries of squared_l2, else zeros.
         centroids: (L, d) float32.
         leaf_size: (L,) int32, rows a leaf.
+        rotation: (e, d) float32, applied to what the codebooks encode; or (0, d).
         codebooks: (m, c, b) float32.
-        variance: (d,) float32, of what the codebooks encode.
+        variance: (e,) float32, of what the codebooks encode.
         constant_unit: (1,) float32, one step of the constant bytes within ``codes``.
         codes: (N, lines, 64) uint8, see ``Layout``.
         constants: (n,) float32.
@@ -58,6 +66,7 @@ class IndexArrays:
     mean: Floats
     centroids: Floats
     leaf_size: Leaves
+    rotation: Floats
     codebooks: Floats
     variance: Floats
     constant_unit: Floats
@@ -134,7 +143,7 @@ def _padded(array: AnyArray, length: int, dtype: type[np.generic]) -> AnyArray:
     return out
 
 
-def _centroid_tiles(high: Signed) -> Signed:
+def _tiles(high: Signed) -> Signed:
     """(L, d) to (ceil(L/64), ceil(d/4), 4, 16, 4)."""
     L, d = high.shape
     whole = np.zeros((-(-L // 64) * 64, -(-d // 4) * 4), np.int8)
@@ -158,10 +167,20 @@ def _codebook_tiles(codebooks: Floats) -> Floats:
     return _settled(_dealt(flat, m, b).transpose(0, 3, 1, 2), np.float32)
 
 
-def _bytes_of_centroids(centroids: Floats) -> tuple[Signed, Floats]:
-    scale = np.abs(centroids).max(axis=1, initial=0) / np.float32(127)
+def _bytes_of(rows: Floats) -> tuple[Signed, Floats]:
+    scale = np.abs(rows).max(axis=1, initial=0) / np.float32(127)
     scale = np.where(scale < np.finfo(np.float32).tiny, np.float32(1), scale)
-    return np.rint(centroids / scale[:, None]).astype(np.int8), scale
+    return np.rint(rows / scale[:, None]).astype(np.int8), scale
+
+
+def _rotation_tiles(rotation: Floats, m: int, b: int) -> tuple[Signed, Floats]:
+    """(e, d) to tiles of 64 kept dimensions in the order they are dealt to blocks, and scales."""
+    d = rotation.shape[1]
+    if not len(rotation):
+        return allocate((0, -(-d // 4), 4, 16, 4), np.int8), allocate((0,), np.float32)
+    dealt = _dealt(rotation, m, b).reshape(-1, d)
+    high, scale = _bytes_of(dealt)
+    return _tiles(high), _padded(scale, -(-len(dealt) // 64) * 64, np.float32)
 
 
 def to_layout(arrays: IndexArrays, options: ScaNNOptions) -> Layout:
@@ -169,7 +188,8 @@ def to_layout(arrays: IndexArrays, options: ScaNNOptions) -> Layout:
     L, d = arrays.centroids.shape
     m, _, b = arrays.codebooks.shape
     leaf_block, block_row = blocks_of(arrays.leaf_size)
-    high, scale = _bytes_of_centroids(arrays.centroids)
+    high, scale = _bytes_of(arrays.centroids)
+    rotation, rotation_scale = _rotation_tiles(arrays.rotation, m, b)
     half = np.square(arrays.centroids, dtype=np.float64).sum(axis=1).astype(np.float32) / 2
     metric = _METRICS[options.distance_measure]
     none = np.zeros(L, np.float32)
@@ -183,18 +203,21 @@ def to_layout(arrays: IndexArrays, options: ScaNNOptions) -> Layout:
         lookup=_lookup(options),
         rows_kind=_rows_kind(options),
         residual=int(options.residual),
+        rotated=int(len(arrays.rotation) > 0),
         m=m,
         b=b,
         code_lines=arrays.codes.shape[1],
         constant_unit=float(arrays.constant_unit[0]),
         mean=_padded(arrays.mean, -(-d // 16) * 16, np.float32),
-        centroids=_centroid_tiles(high),
+        centroids=_tiles(high),
         centroid_floats=_settled(arrays.centroids, np.float32),
         centroid_scale=_padded(scale, padded, np.float32),
         leaf_offset=_padded(-half if metric == SQUARED_L2 else none, padded, np.float32),
         leaf_bias=_padded(-half if metric == COSINE else none, padded, np.float32),
         leaf_block=_settled(leaf_block, np.int32),
         block_row=_settled(block_row, np.int32),
+        rotation=rotation,
+        rotation_scale=rotation_scale,
         codebooks=_codebook_tiles(arrays.codebooks),
         variance=_settled(_dealt(arrays.variance[: m * b], m, b), np.float32),
         codes=arrays.codes,
@@ -216,8 +239,11 @@ def _expected_shapes(
     L, d = arrays["centroids"].shape
     n = int(arrays["leaf_size"].sum(dtype=np.int64))
     kind, lookup = _rows_kind(options), _lookup(options)
-    b = min(options.score_ah.dimensions_per_block, d) if options.score_ah else 1
-    m = -(-d // b) if options.score_ah else 0
+    ah = options.score_ah
+    kept = ah.projection if ah and ah.projection else 0
+    e = kept or d
+    b = min(ah.dimensions_per_block, e) if ah else 1
+    m = -(-e // b) if ah else 0
     squares = lookup > 0 and options.distance_measure == "squared_l2"
     lines = code_lines(m, lookup, constants=squares)
     blocks = int((-(-arrays["leaf_size"].astype(np.int64) // BLOCK_ROWS)).sum())
@@ -226,8 +252,9 @@ def _expected_shapes(
         "mean": (d,),
         "centroids": (L, d),
         "leaf_size": (L,),
+        "rotation": (kept, d),
         "codebooks": (m, lookup, b),
-        "variance": (d,),
+        "variance": (e,),
         "constant_unit": (1,),
         "codes": (blocks, lines, 64) if lookup else (0, 0, 64),
         "constants": (n,) if has_constants else (0,),
@@ -270,7 +297,7 @@ def check_arrays(found: dict[str, AnyArray], options: ScaNNOptions, path: str) -
             f"{path}: leaf_size: expected one number for each of {leaves} leaves, "
             f"found {len(leaf_size)}."
         )
-    small = ("mean", "centroids", "codebooks", "variance", "constant_unit")
+    small = ("mean", "centroids", "rotation", "codebooks", "variance", "constant_unit")
     for name in (*small, "constants", "row_terms"):
         if not np.isfinite(arrays[name]).all():
             raise IndexFileError(f"{path}: {name}: expected finite numbers, found others.")

@@ -20,6 +20,7 @@ from scannlite.learning.codebooks import train_codebooks
 from scannlite.learning.encode import encode, encode_anisotropic
 from scannlite.learning.kmeans import assign, train_centroids
 from scannlite.learning.partition import group_by_leaf
+from scannlite.learning.projection import balanced_rotation
 from scannlite.learning.rows import norms, unit
 from scannlite.learning.scalar import quantize_rows, shape_noise
 from scannlite.types import AnyArray, Codes, Floats, Ids, Leaves, Signed
@@ -90,6 +91,12 @@ def build_arrays(
             f"Tree.num_leaves must be from 1 to the number of rows ({n}), "
             f"got {options.tree.num_leaves}."
         )
+    ah = options.score_ah
+    if ah is not None and ah.projection is not None and ah.projection > d:
+        raise InvalidInput(
+            f"ScoreAH.projection must be from 1 to the number of dimensions ({d}), "
+            f"got {ah.projection}."
+        )
     rng = np.random.default_rng(seed)
     raw = _Source(X, options.distance_measure == "cosine", np.zeros(d, np.float32))
     size = max(
@@ -141,6 +148,11 @@ def _weights(threshold: float, lengths: Floats, d: int, score_ah: ScoreAH | None
     return (eta_asymptotic if asymptotic else eta_exact)(threshold, lengths, d)
 
 
+def _rotate(rows: Floats, rotation: Floats) -> Floats:
+    """Rows (n, d) as (n, e); as they are where nothing is rotated."""
+    return np.ascontiguousarray(rows @ rotation.T) if len(rotation) else rows
+
+
 def _warn_if_idle(owner: str, threshold: float, eta: Floats) -> None:
     if len(eta) and float(eta.max()) <= 1:
         warnings.warn(
@@ -158,6 +170,7 @@ class _Writer:
 
     options: ScaNNOptions
     centroids: Floats
+    rotation: Floats
     codebooks: Floats
     variance: Floats
 
@@ -171,6 +184,7 @@ class _Writer:
         threads: int,
     ) -> _Writer:
         d = sample.shape[1]
+        none = np.zeros((0, d), np.float32)
         lengths = norms(sample)
         if options.reorder is not None and options.reorder.anisotropic_quantization_threshold:
             threshold = options.reorder.anisotropic_quantization_threshold
@@ -178,7 +192,7 @@ class _Writer:
         ah = options.score_ah
         if ah is None:
             empty = np.zeros((0, 0, 1), np.float32)
-            return cls(options, centroids, empty, np.zeros(d, np.float32))
+            return cls(options, centroids, none, empty, np.zeros(d, np.float32))
         if ah.anisotropic_quantization_threshold:
             threshold = ah.anisotropic_quantization_threshold
             _warn_if_idle("ScoreAH", threshold, _weights(threshold, lengths, d, ah))
@@ -186,16 +200,19 @@ class _Writer:
         rows = rows[: ah.training_sample_size]
         if options.residual:
             rows = rows - centroids[assign(rows, centroids)]
+        b = min(ah.dimensions_per_block, ah.projection or d)
+        rotation = none if ah.projection is None else balanced_rotation(rows, ah.projection, b)
+        rows = _rotate(rows, rotation)
         codebooks = train_codebooks(
             rows,
-            min(ah.dimensions_per_block, d),
+            b,
             ah.centers,
             iterations=ah.training_iterations,
             rng=rng,
             threads=threads,
         )
         variance = rows.var(axis=0, dtype=np.float64).astype(np.float32)
-        return cls(options, centroids, codebooks, variance)
+        return cls(options, centroids, rotation, codebooks, variance)
 
     def encode_rows(
         self, source: _Source, leaf: Leaves, threads: int, progress: Progress
@@ -240,6 +257,7 @@ class _Writer:
             mean=mean,
             centroids=self.centroids,
             leaf_size=leaf_size,
+            rotation=self.rotation,
             codebooks=self.codebooks,
             variance=self.variance,
             constant_unit=np.zeros(1, np.float32),
@@ -255,19 +273,22 @@ class _Writer:
     def _encode(self, rows: Floats, leaf: Leaves, threads: int) -> Codes:
         ah = self.options.score_ah
         residuals = rows - self.centroids[leaf] if self.options.residual else rows
+        residuals = _rotate(residuals, self.rotation)
         if ah is None or ah.anisotropic_quantization_threshold is None:
             return encode(residuals, self.codebooks, threads=threads)
         eta = _weights(ah.anisotropic_quantization_threshold, norms(rows), rows.shape[1], ah)
-        return encode_anisotropic(residuals, rows, self.codebooks, eta, threads=threads)
+        directions = _rotate(rows, self.rotation)
+        return encode_anisotropic(residuals, directions, self.codebooks, eta, threads=threads)
 
     def _constants(self, codes: Codes, leaf: Leaves) -> Floats:
         """c·r̃ + |r̃|²/2, which makes q·c - |c|²/2 + q·r̃ half the squared distance, but for q."""
         blocks = np.arange(len(self.codebooks))
         decoded = self.codebooks[blocks, codes].reshape(len(codes), -1)
-        decoded = decoded[:, : self.centroids.shape[1]]
+        decoded = decoded[:, : len(self.variance)]
         total = np.einsum("ij,ij->i", decoded, decoded, dtype=np.float64) / 2
         if self.options.residual:
-            total += np.einsum("ij,ij->i", decoded, self.centroids[leaf], dtype=np.float64)
+            centroids = _rotate(self.centroids, self.rotation)
+            total += np.einsum("ij,ij->i", decoded, centroids[leaf], dtype=np.float64)
         return np.asarray(total, np.float32)
 
     def _write_constants(

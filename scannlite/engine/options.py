@@ -109,6 +109,8 @@ class ScoreAH:
         hash_type: ``"lut16"``, 16 centers and 4 bits a block, scanned in SIMD registers, or
             ``"lut256"``, 256 centers and 8 bits a block, as the device files hold.
         residual_quantization: encode what the leaf's centroid leaves over. None: with a tree, yes.
+        projection: dimensions kept of what is encoded, after a rotation that gives every block its
+            fair share of the variance; up to d. None encodes the dimensions as they are.
         eta_formula: how T becomes the weight of the error along the row. ``"exact"`` holds for
             any d; ``"asymptotic"`` is ScaNN's, which for small d or long rows does nothing.
     """
@@ -119,6 +121,7 @@ class ScoreAH:
     training_iterations: int = 10
     hash_type: HashType = "lut16"
     residual_quantization: bool | None = None
+    projection: int | None = None
     eta_formula: EtaFormula = "exact"
 
     def __post_init__(self) -> None:
@@ -128,6 +131,8 @@ class ScoreAH:
         _whole("ScoreAH", "training_iterations", self.training_iterations, 0)
         _choice("ScoreAH", "hash_type", self.hash_type, get_args(HashType))
         _choice("ScoreAH", "eta_formula", self.eta_formula, get_args(EtaFormula))
+        if self.projection is not None:
+            _whole("ScoreAH", "projection", self.projection, 1)
         if self.residual_quantization is not None:
             _flag("ScoreAH", "residual_quantization", self.residual_quantization)
 

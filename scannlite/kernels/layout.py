@@ -65,6 +65,10 @@ MANY_FINALISTS = 256  # more of them than this are sorted, fewer are counted int
 BAD_QUERY = -1  # a search's answer to a query that holds NaN, infinity or a value beyond LARGEST
 
 
+def _padded(count: int, step: int) -> int:
+    return -(-count // step) * step
+
+
 class Layout(NamedTuple):
     """The fields of an index; N blocks of at most 64 rows, each block within one leaf.
 
@@ -77,6 +81,7 @@ class Layout(NamedTuple):
         lookup: 0, LOOKUP_16 or LOOKUP_256.
         rows_kind: NO_ROWS, ROWS_FLOAT, ROWS_HIGH or ROWS_LOW.
         residual: 1 where codes describe rows less their centroid.
+        rotated: 1 where codes describe rows after the rotation.
         m: blocks of dimensions.
         b: dimensions a block.
         code_lines: 64-byte lines of codes a block of rows.
@@ -90,6 +95,9 @@ class Layout(NamedTuple):
         leaf_bias: (L padded to 64,) float32, added to that for the rank of the leaf.
         leaf_block: (L + 1,) int32, the first block of each leaf.
         block_row: (N + 1,) int32, the first row of each block.
+        rotation: (ceil(16 ceil(m/16) b / 64), ceil(d/4), 4, 16, 4) int8; 64 kept dimensions side by
+            side, dealt to blocks as ``variance`` is; or empty.
+        rotation_scale: float32, for each kept dimension as dealt; or empty.
         codebooks: (ceil(m/16), c, b, 16) float32, lane j of group g being block 16g + j.
         variance: (ceil(m/16), b, 16) float32, of what is encoded, dimension by dimension.
         codes: (N, code_lines, 64) uint8. LOOKUP_16: line j has the codes of blocks 2j (low nibble)
@@ -113,6 +121,7 @@ class Layout(NamedTuple):
     lookup: int
     rows_kind: int
     residual: int
+    rotated: int
     m: int
     b: int
     code_lines: int
@@ -125,6 +134,8 @@ class Layout(NamedTuple):
     leaf_bias: Floats
     leaf_block: Leaves
     block_row: Leaves
+    rotation: Signed
+    rotation_scale: Floats
     codebooks: Floats
     variance: Floats
     codes: Codes
@@ -167,10 +178,6 @@ REGIONS = (
 SLOTS = {name: slot for slot, name in enumerate((*FIELDS, *REGIONS))}
 
 
-def _padded(count: int, step: int) -> int:
-    return -(-count // step) * step
-
-
 def regions(layout: Layout) -> tuple[dict[str, int], int]:
     """Where each region of a workspace starts, and how many bytes it has in all.
 
@@ -184,7 +191,7 @@ def regions(layout: Layout) -> tuple[dict[str, int], int]:
     sizes = {
         "query": 4 * d,
         "query_high": d,
-        "dealt": 4 * m16 * layout.b,
+        "dealt": 4 * _padded(m16 * layout.b, 64),
         "offset": 4 * leaves,
         "rank": 4 * leaves,
         "leaf_bytes": leaves,

@@ -44,7 +44,7 @@ from scannlite.kernels.simd import (
     to_f32,
 )
 
-__all__ = ["choose_leaves", "prepare_query", "rank_leaves", "squared_norm"]
+__all__ = ["choose_leaves", "prepare_query", "rank_leaves", "rotate_query", "squared_norm"]
 
 _f4: Any = np.float32
 _i8: Any = np.int64
@@ -140,6 +140,43 @@ def prepare_query(P: int, W: int, q: int) -> Any:
 
 
 @inlined
+def _dot_tile(tile: int, high: int, quads: int, less: Any) -> Any:
+    """Whole-number dot products of a query's bytes with 64 rows side by side, from ``less`` on."""
+    t0, t1, t2, t3 = less, less, less, less
+    for quad in range(quads):
+        x = broadcast_dword(high + 4 * quad)
+        t0 = dot4(t0, load_u8x64(tile), x)
+        t1 = dot4(t1, load_u8x64(tile + 64), x)
+        t2 = dot4(t2, load_u8x64(tile + 128), x)
+        t3 = dot4(t3, load_u8x64(tile + 192), x)
+        tile += 256
+    return t0, t1, t2, t3
+
+
+@inlined
+def _store_dealt(out: int, scale: int, total: Any, step: Any) -> None:
+    """16 dimensions of the rotated query from whole-number dot products."""
+    store(out, multiply_f32(to_f32(total), multiply_f32(step, load_f32x16(scale))))
+
+
+@inlined
+def rotate_query(P: int, W: int, worth: float, total: Any) -> None:
+    """The dimensions kept of the query after the rotation, 16 blocks side by side."""
+    quads, groups = (number(P, "d") + 3) // 4, (number(P, "m") + 15) // 16
+    tile, scale = number(P, "rotation"), number(P, "rotation_scale")
+    high, out = region(P, W, "query_high"), region(P, W, "dealt")
+    less = splat_i32(-dot_excess() * total)
+    step = splat_f32(worth)
+    for g in range(0, 64 * number(P, "b") * groups, 256):
+        t0, t1, t2, t3 = _dot_tile(tile, high, quads, less)
+        _store_dealt(out + g, scale + g, t0, step)
+        _store_dealt(out + g + 64, scale + g + 64, t1, step)
+        _store_dealt(out + g + 128, scale + g + 128, t2, step)
+        _store_dealt(out + g + 192, scale + g + 192, t3, step)
+        tile += 256 * quads
+
+
+@inlined
 def _store_ranks(P: int, W: int, at: int, total: Any, step: Any) -> None:
     """Offsets and ranks of 16 leaves from whole-number dot products."""
     worth = multiply_f32(step, load_f32x16(number(P, "centroid_scale") + at))
@@ -164,14 +201,8 @@ def rank_leaves(P: int, W: int, worth: float, total: Any) -> Any:
     less = splat_i32(-dot_excess() * total)
     step = splat_f32(worth)
     for g in range(0, num_leaves, 64):
-        t0, t1, t2, t3 = less, less, less, less
-        for quad in range(quads):
-            x = broadcast_dword(high + 4 * quad)
-            t0 = dot4(t0, load_u8x64(tile), x)
-            t1 = dot4(t1, load_u8x64(tile + 64), x)
-            t2 = dot4(t2, load_u8x64(tile + 128), x)
-            t3 = dot4(t3, load_u8x64(tile + 192), x)
-            tile += 256
+        t0, t1, t2, t3 = _dot_tile(tile, high, quads, less)
+        tile += 256 * quads
         _store_ranks(P, W, 4 * g, t0, step)
         _store_ranks(P, W, 4 * g + 64, t1, step)
         _store_ranks(P, W, 4 * g + 128, t2, step)

@@ -21,7 +21,7 @@ from scannlite.kernels.layout import (
     SPARE_FINALISTS,
     SPREAD,
 )
-from scannlite.kernels.query import choose_leaves, prepare_query, rank_leaves
+from scannlite.kernels.query import choose_leaves, prepare_query, rank_leaves, rotate_query
 from scannlite.kernels.rescore import (
     entry_scores,
     exact_distances,
@@ -63,6 +63,14 @@ def _byte_scale(P: int, W: int, best: float, least: float) -> Any:
 
 
 @inlined
+def _deal(P: int, W: int, worth: float, total: Any) -> None:
+    if number(P, "rotated"):
+        rotate_query(P, W, worth, total)
+    else:
+        deal_query(P, W)
+
+
+@inlined
 def _finish(
     P: int, W: int, n: int, k: int, worth: float, total: Any, distances: int, ids: int
 ) -> None:
@@ -85,7 +93,7 @@ def _by_codes(P: int, W: int, q: int, k: int, p: int, R: int, distances: int, id
     if bare:
         exact_offsets(P, W, leaves)
     best, lowest = offset_range(P, W, leaves)
-    deal_query(P, W)
+    _deal(P, W, worth, total)
     scale = _byte_scale(P, W, best, lowest)
     quantize_entries(P, W, scale * _f4(4))
     if real(P, "constant_unit") != _f4(0):
@@ -125,7 +133,7 @@ def _by_scores(P: int, W: int, q: int, k: int, p: int, R: int, distances: int, i
     blocks = list_blocks(P, W, leaves, _f4(0), _f4(0), True)
     wanted = k + SPARE_FINALISTS
     if coded:
-        deal_query(P, W)
+        _deal(P, W, worth, total)
         spread_entries(P, W)
         scan_codes256(P, W, blocks, quantize_wide(P, W))
         wanted = k if kind == NO_ROWS else R

@@ -33,6 +33,12 @@ KINDS = {
     "tree-float": {"tree": Tree(5, 5), "score_brute_force": FLOAT},
     "lut16": {"score_ah": ScoreAH(2)},
     "lut16-reorder": {"tree": Tree(5, 5), "score_ah": ScoreAH(2), "reorder": Reorder(400)},
+    "projected-reorder": {
+        "tree": Tree(5, 5),
+        "score_ah": ScoreAH(4, projection=5),
+        "reorder": Reorder(400),
+    },
+    "projected": {"score_ah": ScoreAH(3, hash_type="lut256", projection=4)},
     "lut256": {"tree": Tree(5, 5), "score_ah": ScoreAH(2, hash_type="lut256")},
     "bytes-reorder": {"score_ah": ScoreAH(3), "reorder": Reorder(400, quantize=True)},
 }

@@ -30,6 +30,7 @@ BAD = [
         for v in values
     ],
     *[(ScoreAH, {}, "dimensions_per_block", v) for v in WHOLE],
+    *[(ScoreAH, {"dimensions_per_block": 2}, "projection", v) for v in WHOLE if v is not None],
     *[
         (ScoreAH, {"dimensions_per_block": 2}, name, v)
         for name, values in {

@@ -137,6 +137,9 @@ HOSTILE = {
     "centroids-nan": _set("centroids", 0, np.nan),
     "mean-inf": _set("mean", 0, np.inf),
     "terms-nan": _set("row_terms", 0, np.nan),
+    "rotation-nan": _set("rotation", 0, np.nan),
+    "options-whole": _options(score_ah={"dimensions_per_block": 2}),
+    "options-beyond": _options(score_ah={"dimensions_per_block": 2, "projection": 13}),
     "unit-nan": _set("constant_unit", 0, np.nan),
     "options-number": lambda arrays, header: header.update(options=3),  # noqa: ARG005
     "options-none": lambda arrays, header: header.pop("options"),  # noqa: ARG005
@@ -158,7 +161,7 @@ HOSTILE = {
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory):
     path = tmp_path_factory.mktemp("sound") / "index.npz"
-    chosen = options_of("squared_l2", "lut16-reorder")
+    chosen = options_of("squared_l2", "projected-reorder")
     Index.build(X, chosen, metadata=[f"row {i}" for i in range(300)]).save(path)
     return path
 
@@ -177,8 +180,8 @@ def test_hostile_content_with_sound_checksums(name, sound, tmp_path):
 
 
 PARTS = [
-    *["mean", "centroids", "leaf_size", "codebooks", "variance", "constant_unit", "codes"],
-    *["constants", "row_high", "row_low", "row_terms", "rows", "ids"],
+    *["mean", "centroids", "leaf_size", "rotation", "codebooks", "variance", "constant_unit"],
+    *["codes", "constants", "row_high", "row_low", "row_terms", "rows", "ids"],
 ]
 
 

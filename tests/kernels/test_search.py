@@ -24,11 +24,11 @@ modest = settings(deadline=None, max_examples=40)
 METRICS = ("dot_product", "squared_l2", "cosine")
 TREES = {"no tree": None, "tree": Tree(7, 3, min_partition_size=0)}
 REORDERS = {"bare": None, "float": Reorder(20), "int8": Reorder(20, quantize=True)}
-SCORES = ("lut16", "lut256", "float", "int8")
+SCORES = ("lut16", "lut256", "projected", "float", "int8")
 CASES = [
     (metric, tree, score, reorder)
     for metric, tree, score, reorder in itertools.product(METRICS, TREES, SCORES, REORDERS)
-    if score.startswith("lut") or reorder == "bare"
+    if score not in ("float", "int8") or reorder == "bare"
 ]
 SHAPES = [(300, 25, 3), (65, 64, 2), (64, 1, 1), (63, 3, 2), (5, 16, 5), (1, 100, 3), (300, 100, 2)]
 
@@ -44,14 +44,15 @@ def rows(n, d, kind):
 @functools.cache
 def index(case, n, d, b, kind="normal"):
     metric, tree, score, reorder = case
-    coded = score.startswith("lut")
+    coded = score not in ("float", "int8")
+    hash_type, kept = ("lut16", -(-3 * d // 4)) if score == "projected" else (score, None)
     tree = TREES[tree]
     if tree is not None and n < 7:
         tree = Tree(n, 1, min_partition_size=0)
     options = ScaNNOptions(
         metric,
         tree=tree,
-        score_ah=ScoreAH(b, hash_type=score) if coded else None,
+        score_ah=ScoreAH(b, hash_type=hash_type, projection=kept) if coded else None,
         score_brute_force=None if coded else ScoreBruteForce(quantize=score == "int8"),
         reorder=REORDERS[reorder],
     )

@@ -11,6 +11,7 @@ __all__ = [
     "choose_leaves",
     "prepare_query",
     "rank_leaves",
+    "rotate_query",
     "squared_norm",
     "sum_lanes",
     "sum_products",
@@ -86,11 +87,18 @@ def prepare_query(layout: Layout, q: Floats) -> tuple[Floats, AnyArray, np.float
     return query, high, largest / _f4(127)
 
 
-def _centroid_rows(layout: Layout) -> AnyArray:
-    """(ceil(L/64), ceil(d/4), 4, 16, 4) to (L, d)."""
-    tiles = layout.centroids.transpose(0, 2, 3, 1, 4)
-    rows = tiles.reshape(64 * len(tiles), -1)
-    return rows[: layout.num_leaves, : layout.d]
+def _rows_of_tiles(tiles: AnyArray, d: int) -> AnyArray:
+    """(t, ceil(d/4), 4, 16, 4) to (64 t, d)."""
+    rows = tiles.transpose(0, 2, 3, 1, 4).reshape(64 * len(tiles), -1)
+    return rows[:, :d]
+
+
+def rotate_query(layout: Layout, high: AnyArray, worth: np.float32) -> Floats:
+    """The dimensions kept of the query after the rotation, (ceil(m/16), b, 16)."""
+    total = whole_products(_rows_of_tiles(layout.rotation, layout.d), high).astype(np.float32)
+    dealt: Floats = total * (worth * layout.rotation_scale)
+    groups = -(-layout.m // 16)
+    return dealt[: groups * layout.b * 16].reshape(groups, layout.b, 16)
 
 
 def rank_leaves(layout: Layout, high: AnyArray, worth: np.float32) -> tuple[Floats, Floats]:
@@ -100,7 +108,8 @@ def rank_leaves(layout: Layout, high: AnyArray, worth: np.float32) -> tuple[Floa
         (L,) offsets, where the leaves' rows start, and (L,) ranks, which order the leaves.
     """
     L = layout.num_leaves
-    total = whole_products(_centroid_rows(layout), high).astype(np.float32)
+    centroids = _rows_of_tiles(layout.centroids, layout.d)[:L]
+    total = whole_products(centroids, high).astype(np.float32)
     offset = total * (worth * layout.centroid_scale[:L]) + layout.leaf_offset[:L]
     return offset, offset + layout.leaf_bias[:L]
 

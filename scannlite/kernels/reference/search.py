@@ -14,7 +14,12 @@ from scannlite.kernels.layout import (
     SPREAD,
     Layout,
 )
-from scannlite.kernels.reference.query import choose_leaves, prepare_query, rank_leaves
+from scannlite.kernels.reference.query import (
+    choose_leaves,
+    prepare_query,
+    rank_leaves,
+    rotate_query,
+)
 from scannlite.kernels.reference.scan import (
     Listed,
     byte_scores,
@@ -119,6 +124,12 @@ def _byte_scale(
     return _f4(254.5) / max(span, _f4(LEAST_SPAN))
 
 
+def _deal(layout: Layout, query: Floats, high: AnyArray, worth: np.float32) -> Floats:
+    if layout.rotated:
+        return rotate_query(layout, high, worth)
+    return deal_query(layout, query)
+
+
 def _finish(
     layout: Layout, query: Floats, high: AnyArray, worth: np.float32, rows: Ids, k: int
 ) -> tuple[Floats, Ids]:
@@ -157,7 +168,7 @@ def _by_codes(layout: Layout, q: Floats, k: int, p: int, R: int) -> tuple[Floats
     if bare:
         offset = exact_offsets(layout, query, leaves, offset)
     best, lowest = offset_range(layout, leaves, offset)
-    entries, tops, sigma = spread_entries(layout, deal_query(layout, query))
+    entries, tops, sigma = spread_entries(layout, _deal(layout, query, high, worth))
     scale = _byte_scale(layout, tops, sigma, best, lowest)
     tables = quantize_entries(entries, scale * _f4(4))
     constants = quantize_constants(layout, scale) if layout.constant_unit else None
@@ -185,7 +196,7 @@ def _by_scores(layout: Layout, q: Floats, k: int, p: int, R: int) -> tuple[Float
         offset = exact_offsets(layout, query, leaves, offset)
     listed = list_blocks(layout, leaves, offset, _f4(0), _f4(0))
     if coded:
-        entries, _, _ = spread_entries(layout, deal_query(layout, query))
+        entries, _, _ = spread_entries(layout, _deal(layout, query, high, worth))
         tables, step = quantize_wide(entries)
         scores = scan_codes256(layout, listed, tables, step)
         wanted = k if kind == NO_ROWS else R
