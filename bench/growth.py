@@ -17,7 +17,7 @@ from bench.clusters import generated
 from bench.contest import Line, contest
 from bench.machine import about
 from bench.peers import ENTRIES, PACKAGES
-from bench.plot import STYLE, nice_axes, style_of
+from bench.plot import STYLE, nice_axes, round_ticks, style_of
 from bench.report import read
 
 __all__ = ["draw_growth", "table"]
@@ -69,7 +69,9 @@ def draw_growth(lines: Sequence[Line], path: Path) -> None:
 def _finish(panel: Any, targets: Sequence[Line]) -> None:
     panel.set_xscale("log")
     panel.set_yscale("log")
-    panel.yaxis.set_major_formatter("{x:g}")
+    for axis in (panel.xaxis, panel.yaxis):
+        round_ticks(axis)
+    panel.minorticks_off()
     panel.set_xlabel(f"rows of {targets[0]['d']} dimensions")
     panel.set_ylabel("µs a query, one thread")
     panel.set_title(f"at recall@10 of {targets[0]['target']:g}", loc="left")

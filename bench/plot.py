@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.choice import Tried, front
 from bench.contest import Line
 
-__all__ = ["COLOURS", "STYLE", "draw_fronts", "nice_axes", "style_of"]
+__all__ = ["COLOURS", "STYLE", "draw_fronts", "nice_axes", "round_ticks", "style_of"]
 
 # Ours in the one strong colour; a library's other ways to build are dashed.
 COLOURS = {
@@ -56,10 +57,22 @@ def draw_fronts(lines: Sequence[Line], path: Path) -> None:
             labelled |= dict(zip(*panel.get_legend_handles_labels()[::-1], strict=True))
         top = figure.get_size_inches()[1]
         figure.tight_layout(rect=(0, 0, 1, 1 - 0.5 / top))
-        figure.legend(labelled.values(), labelled.keys(), loc="upper center", ncols=5)
+        figure.legend(labelled.values(), labelled.keys(), loc="upper center", ncols=3 * across)
         metadata = {"Date": None} if path.suffix == ".svg" else None
         figure.savefig(path, dpi=150, metadata=metadata)
         plt.close(figure)
+
+
+def round_ticks(axis: Any) -> None:
+    """Ticks at 1, 2, 5, 10, 20 and so on, written out, for a log axis."""
+    low, high = axis.get_view_interval()
+    shown = [
+        digit * 10**power
+        for power in range(8)
+        for digit in (1, 2, 5)
+        if low <= digit * 10**power <= high
+    ]
+    axis.set_ticks(shown, [f"{tick:,}" for tick in shown])
 
 
 def nice_axes(panel: Any) -> None:
@@ -86,7 +99,8 @@ def style_of(peer: str, among: Sequence[str]) -> dict[str, Any]:
 def _panel(panel: Any, fronts: Sequence[Line]) -> None:
     names = [line["peer"] for line in fronts]
     for line in fronts:
-        points = sorted(point[:2] for point in line["points"] if point[0] >= LEAST_RECALL)
+        tested = [Tried((), recall, single) for recall, single, _ in line["points"]]
+        points = [(one.recall, one.seconds) for one in front(tested) if one.recall >= LEAST_RECALL]
         # Near 1 is where peers part: the axis is the logarithm of what is missed.
         missed = [max(1 - recall, 5e-4) for recall, _ in points]
         times = [microseconds for _, microseconds in points]
@@ -95,11 +109,8 @@ def _panel(panel: Any, fronts: Sequence[Line]) -> None:
     panel.set_yscale("log")
     panel.set_xlim(1.05 * (1 - LEAST_RECALL), 4e-4)
     panel.set_xticks([1 - tick for tick in TICKS], [f"{tick:g}" for tick in TICKS])
+    round_ticks(panel.yaxis)
     panel.minorticks_off()
-    low, high = panel.get_ylim()
-    times = [t for power in range(6) for t in (10**power, 2 * 10**power, 5 * 10**power)]
-    shown = [t for t in times if low <= t <= high]
-    panel.set_yticks(shown, [f"{t:,}" for t in shown])
     panel.set_title(f"{fronts[0]['set']}, {fronts[0]['n']:,} rows", loc="left")
     panel.set_xlabel("recall@10")
     panel.set_ylabel("µs a query, one thread")
