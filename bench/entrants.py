@@ -12,12 +12,13 @@ import numpy as np
 from bench.choice import Tried
 from bench.peers.peer import Peer, Setting
 from bench.sets import K, Problem, filled, halves, recall, unit
-from bench.timing import interleaved, seconds_a_query, timed
+from bench.timing import interleaved, repeatedly, seconds_a_query, timed
 from scannlite.types import Floats, Ids
 
 __all__ = ["Entrant", "Half", "Measured", "build_all", "measure", "split"]
 
 BATCH = 1_000
+BATCH_SECONDS = 0.05
 WARMING = 20  # queries that nobody times, after another peer has had the caches
 
 
@@ -96,7 +97,7 @@ def measure(
         for i, setting in enumerate(column)
         if setting is not None
     ]
-    clocks: list[Callable[[], float]] = []
+    clocks: list[Callable[[], list[float]]] = []
     for i, setting in turns:
         peer = wanted[i][0].peer
         clocks += [_single_clock(peer, half, setting), _batch_clock(peer, half, setting)]
@@ -112,22 +113,23 @@ def _singly(peer: Peer, half: Half, setting: Setting) -> Ids:
     return np.stack([filled(peer.search(q, K, setting)) for q in half.queries(peer)])
 
 
-def _single_clock(peer: Peer, half: Half, setting: Setting) -> Callable[[], float]:
+def _single_clock(peer: Peer, half: Half, setting: Setting) -> Callable[[], list[float]]:
     queries = list(half.queries(peer))
 
-    def clock() -> float:
+    def clock() -> list[float]:
         seconds_a_query(peer.search, queries[:WARMING], K, setting)
         return seconds_a_query(peer.search, queries, K, setting)
 
     return clock
 
 
-def _batch_clock(peer: Peer, half: Half, setting: Setting) -> Callable[[], float]:
+def _batch_clock(peer: Peer, half: Half, setting: Setting) -> Callable[[], list[float]]:
     queries = half.queries(peer)
     batch = np.resize(queries, (min(BATCH, 4 * len(queries)), queries.shape[1]))
 
-    def clock() -> float:
+    def clock() -> list[float]:
         peer.search_batch(batch[:WARMING], K, setting)
-        return timed(lambda: peer.search_batch(batch, K, setting))[0] / len(batch)
+        samples = repeatedly(lambda: peer.search_batch(batch, K, setting), BATCH_SECONDS)
+        return [seconds / len(batch) for seconds in samples]
 
     return clock

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from itertools import chain
 from statistics import median
 from typing import TypeVar
 
 from scannlite.types import Floats
 
-__all__ = ["interleaved", "seconds_a_query", "timed"]
+__all__ = ["interleaved", "repeatedly", "seconds_a_query", "timed"]
 
 T = TypeVar("T")
+CHUNK = 50  # queries a sample: shorter than the time another process is given
 
 
 def timed(task: Callable[[], T]) -> tuple[float, T]:
@@ -23,15 +25,30 @@ def timed(task: Callable[[], T]) -> tuple[float, T]:
 
 def seconds_a_query(
     search: Callable[..., object], queries: Sequence[Floats], *arguments: object
-) -> float:
-    """The mean of a loop of ``search(q, *arguments)``."""
-    start = time.perf_counter()
-    for q in queries:
-        search(q, *arguments)
-    return (time.perf_counter() - start) / len(queries)
+) -> list[float]:
+    """Samples from one loop of ``search(q, *arguments)``: the mean of each CHUNK of queries.
+
+    When the machine does something else in between, that spoils a sample and not the loop.
+    """
+    samples = []
+    for first in range(0, len(queries), CHUNK):
+        part = queries[first : first + CHUNK]
+        start = time.perf_counter()
+        for q in part:
+            search(q, *arguments)
+        samples.append((time.perf_counter() - start) / len(part))
+    return samples
 
 
-def interleaved(clocks: Sequence[Callable[[], float]], rounds: int) -> list[float]:
-    """Of each clock the median of rounds that take turns."""
-    times = [[clock() for clock in clocks] for _ in range(rounds)]
-    return [median(column) for column in zip(*times, strict=True)]
+def repeatedly(task: Callable[[], object], seconds: float) -> list[float]:
+    """Seconds of each call, once or as often as fits."""
+    samples = [timed(task)[0]]
+    while sum(samples) + samples[0] < seconds:
+        samples.append(timed(task)[0])
+    return samples
+
+
+def interleaved(clocks: Sequence[Callable[[], list[float]]], rounds: int) -> list[float]:
+    """Of each clock the median of all its samples, from rounds in which they take turns."""
+    samples = [[clock() for clock in clocks] for _ in range(rounds)]
+    return [median(chain.from_iterable(column)) for column in zip(*samples, strict=True)]
