@@ -17,6 +17,7 @@ from scannlite.types import Neighbors
 if TYPE_CHECKING:
     from scannlite.engine.index import Index
     from scannlite.engine.options import Reorder, ScaNNOptions, ScoreAH, ScoreBruteForce, Tree
+    from scannlite.engine.tuning import Tuning
 
 __version__ = "0.1.0"
 
@@ -33,6 +34,7 @@ __all__ = [
     "ScoreAH",
     "ScoreBruteForce",
     "Tree",
+    "Tuning",
     "__version__",
 ]
 
@@ -43,6 +45,7 @@ _HOMES = {
     "ScoreAH": "scannlite.engine.options",
     "ScoreBruteForce": "scannlite.engine.options",
     "Tree": "scannlite.engine.options",
+    "Tuning": "scannlite.engine.tuning",
 }
 
 

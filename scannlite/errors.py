@@ -7,7 +7,7 @@
     ├── InvalidType       something that is not an array at all    (also a TypeError)
     └── IndexFileError    a damaged, truncated or foreign file     (also a ValueError)
 
-    ScannliteWarning      an option that has no effect             (a UserWarning)
+    ScannliteWarning      no effect, or a recall out of reach       (a UserWarning)
 
 Every message is one sentence: the argument, what is allowed, what came.
 """
@@ -40,4 +40,4 @@ class IndexFileError(ScannliteError, ValueError):
 
 
 class ScannliteWarning(UserWarning):
-    """An option was accepted but changes nothing."""
+    """An option was accepted but changes nothing, or a recall asked for is out of reach."""

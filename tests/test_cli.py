@@ -234,6 +234,85 @@ def test_search_knobs_reach_the_engine(
     }
 
 
+# ---- tune --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def coded(tmp_path: Path) -> Path:
+    """An index with something to turn."""
+    options = sl.ScaNNOptions(
+        "squared_l2", tree=sl.Tree(12, 1), score_ah=sl.ScoreAH(2), reorder=sl.Reorder(12)
+    )
+    sl.Index.build(ROWS, options).save(tmp_path / "coded.npz")
+    return tmp_path / "coded.npz"
+
+
+def test_tune_keeps_the_settings_in_place(run: Run, coded: Path, queries: Path) -> None:
+    expected = sl.Index.load(coded)
+    tuned = expected.tune(ROWS[:2], 0.9, k=5)
+    words = ("--queries", queries, "--recall", 0.9, "-k", 5)
+    code, out, err = run("tune", coded, *words)
+    heading, *lines, last = out.splitlines()
+    assert code == 0
+    assert [line.split(" ... ")[0] for line in err.splitlines()] == ["truth", "tune", "refine"]
+    assert heading.split() == ["leaves", "reorder", "recall", "model", "µs"]
+    assert [line.split()[:3] for line in lines if line.endswith("<- chosen")] == [
+        [
+            str(tuned.leaves_to_search),
+            str(tuned.pre_reorder_num_neighbors),
+            f"{tuned.recall:.4f}",
+        ]
+    ]
+    assert len(lines) == len(tuned.front)
+    assert last.startswith(f"{coded}: <scannlite.Index 300 x 8")
+    assert sl.Index.load(coded).options == expected.options
+
+
+def test_tune_writes_another_file_and_json(run: Run, coded: Path) -> None:
+    before, path = coded.read_bytes(), coded.with_name("tuned.npz")
+    code, out, _ = run("tune", coded, "--out", path, "--recall", 0.8, "--json")
+    facts = json.loads(out)
+    options = sl.Index.load(path).options
+    assert code == 0
+    assert coded.read_bytes() == before
+    assert (facts["path"], facts["target"], facts["k"], facts["queries"]) == (
+        str(path),
+        0.8,
+        10,
+        300,
+    )
+    assert options.tree == sl.Tree(12, facts["leaves_to_search"])
+    assert options.reorder == sl.Reorder(facts["pre_reorder_num_neighbors"])
+    assert facts["recall"] in [trial["recall"] for trial in facts["front"]]
+
+
+def test_tune_keeps_metadata_and_has_nothing_to_turn_in_exact_search(run: Run, index: Path) -> None:
+    code, out, _ = run("tune", index)
+    assert code == 0
+    assert out.splitlines()[1].split()[:3] == ["-", "-", "1.0000"]
+    assert list(sl.Index.load(index).metadata or ()) == [f"row {row}" for row in range(len(ROWS))]
+
+
+@pytest.mark.filterwarnings("always")
+def test_tune_says_when_a_recall_is_out_of_reach(
+    run: Run, coded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scannlite.engine.truth.Judge.recall", lambda *_: 0.5)
+    code, _, err = run("tune", coded)
+    assert code == 0
+    assert "scannlite: warning: recall 0.95 is out of reach" in err
+
+
+def test_tune_refuses_in_one_sentence(run: Run, coded: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "narrow.npy", ROWS[:, :5])
+    before = coded.read_bytes()
+    assert_one_sentence(run("tune", coded, "--recall", 1.5), "recall must be above 0")
+    assert_one_sentence(run("tune", coded, "-k", 300), "k must be from 1 to 299")
+    assert_one_sentence(run("tune", coded, "--queries", tmp_path / "narrow.npy"), "(8,)")
+    assert_one_sentence(run("tune", coded, "--out", tmp_path / "none" / "x.npz"), "none")
+    assert coded.read_bytes() == before
+
+
 # ---- info --------------------------------------------------------------------------------------
 
 
@@ -284,6 +363,8 @@ def assert_one_sentence(came: tuple[int, str, str], words: str) -> None:
         ("search", "missing.npz", "vectors.npy"),
         ("search", "index.npz", "missing.npy"),
         ("info", "missing.npz"),
+        ("tune", "missing.npz"),
+        ("tune", "index.npz", "--queries", "missing.npy"),
         ("build", "vectors.npy", "-o", "new.npz", "--metadata", "missing.txt"),
         ("build", "vectors.npy", "-o", "missing/new.npz"),
         ("build", ".", "-o", "new.npz"),
@@ -419,7 +500,7 @@ def test_progress_needs_no_tqdm(capsys: Capture, monkeypatch: pytest.MonkeyPatch
 
 
 def test_help_comes_with_every_command(capsys: Capture) -> None:
-    for command in ("demo", "build", "search", "info"):
+    for command in ("demo", "build", "search", "tune", "info"):
         with pytest.raises(SystemExit) as left:
             main([command, "--help"])
         assert left.value.code == 0

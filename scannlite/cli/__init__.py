@@ -1,4 +1,4 @@
-"""The shell's way in: ``scannlite demo | build | search | info``.
+"""The shell's way in: ``scannlite demo | build | search | tune | info``.
 
 Thin: names and shapes change here, nothing is computed here. ``commands`` holds one small function
 a command and the table of them all, ``flags`` turns words into options, ``output`` turns results

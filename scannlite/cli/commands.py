@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from scannlite.cli.output import (
     neighbours_as_table,
     say,
     say_json,
+    trials_as_table,
 )
 from scannlite.engine.arrays import check_arrays
 from scannlite.engine.options import ScaNNOptions
@@ -101,6 +103,31 @@ def show(arguments: argparse.Namespace, found: Neighbors, metadata: Any) -> None
         lines = neighbours_as_table(found, metadata)
     for line in lines:
         say(line)
+
+
+def tune(arguments: argparse.Namespace) -> None:
+    """``scannlite tune``: the cheapest settings that reach a recall, kept in the index file."""
+    from scannlite.engine.index import Index  # noqa: PLC0415 - may load a compiler
+
+    queries = open_array(arguments.queries, (1, 2)) if arguments.queries else None
+    path = arguments.output or arguments.index
+    check_folder(path)
+    index = Index.load(arguments.index)
+    with Progress() as progress:
+        found = index.tune(
+            queries,
+            arguments.recall,
+            k=arguments.k,
+            threads=arguments.threads,
+            progress=progress,
+        )
+    index.save(path)
+    if arguments.json:
+        say_json({"path": str(path), **asdict(found)})
+        return
+    for line in trials_as_table(found.front, found):
+        say(line)
+    say(f"{path}: {index!r}")
 
 
 def info(arguments: argparse.Namespace) -> None:
@@ -229,6 +256,18 @@ def declare_search(parser: argparse.ArgumentParser) -> None:
     declare_common(parser, "json")
 
 
+def declare_tune(parser: argparse.ArgumentParser) -> None:
+    """Words of ``tune``."""
+    add = parser.add_argument
+    add("index", type=Path, metavar="INDEX.npz")
+    add("--queries", type=Path, metavar="Q.npy", help="like those to come; default: some rows")
+    add("--recall", type=float, default=0.95, help="share to be found (default: %(default)s)")
+    add("-k", "--k", type=int, default=10, help="neighbours that count (default: %(default)s)")
+    add("-o", "--output", type=Path, metavar="OUT.npz", help="default: the index itself")
+    add("--threads", type=int, metavar="N", help="default: one a processor")
+    declare_common(parser, "json")
+
+
 def declare_info(parser: argparse.ArgumentParser) -> None:
     """Words of ``info``."""
     parser.add_argument("index", type=Path, metavar="INDEX.npz")
@@ -247,5 +286,6 @@ COMMANDS = {
     "demo": Command(demo, "index handwritten digits, search them, draw a picture", declare_demo),
     "build": Command(build, "make an index of the rows of a .npy file", declare_build),
     "search": Command(search, "find the nearest rows for each query", declare_search),
+    "tune": Command(tune, "find the cheapest settings that reach a recall", declare_tune),
     "info": Command(info, "say what is inside an index file", declare_info),
 }

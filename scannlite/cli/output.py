@@ -11,6 +11,7 @@ from typing import Any, TextIO, TypeAlias
 
 import numpy as np
 
+from scannlite.engine.trials import Trial
 from scannlite.types import Neighbors
 
 Metadata: TypeAlias = Sequence[str | bytes]
@@ -23,6 +24,7 @@ __all__ = [
     "neighbours_as_table",
     "say",
     "say_json",
+    "trials_as_table",
     "warn_in_one_line",
     "words_of",
 ]
@@ -90,6 +92,16 @@ def neighbours_as_table(found: Neighbors, metadata: Metadata | None) -> Iterator
         if row >= 0:
             line = f"{query:7} {rank + 1:5} {row:10} {found.distances[query, rank]:13.6g}"
             yield line if metadata is None else f"{line}  {words_of(metadata[int(row)])}"
+
+
+def trials_as_table(front: Sequence[Trial], chosen: Trial) -> Iterator[str]:
+    """A heading, then one line a setting, with an arrow where it is the one chosen."""
+    yield f"{'leaves':>8} {'reorder':>8} {'recall':>8} {'model µs':>9}"
+    best = chosen.leaves_to_search, chosen.pre_reorder_num_neighbors
+    for trial in front:
+        p, R = trial.leaves_to_search, trial.pre_reorder_num_neighbors
+        line = f"{p or '-':>8} {R or '-':>8} {trial.recall:8.4f} {trial.cost:9.2f}"
+        yield f"{line}  <- chosen" if (p, R) == best else line
 
 
 def words_of(item: str | bytes) -> str:

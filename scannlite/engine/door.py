@@ -52,17 +52,17 @@ def as_rows(values: Any) -> AnyArray:
     return X
 
 
-def as_queries(values: Any, d: int) -> Floats:
+def as_queries(values: Any, d: int, name: str = "q") -> Floats:
     """One query (d,) or a batch (q, d) as float32 in C order, writable.
 
     Raises:
         InvalidType: not an array of real numbers.
         InvalidInput: another shape.
     """
-    queries = _as_array("q", values)
+    queries = _as_array(name, values)
     if queries.ndim not in (1, 2) or queries.shape[-1] != d:
         raise InvalidInput(
-            f"q must have shape ({d},) for one query or (queries, {d}) for a batch, "
+            f"{name} must have shape ({d},) for one query or (queries, {d}) for a batch, "
             f"got {queries.shape}."
         )
     return np.require(queries, FLOAT32, ("C", "A", "W"))

@@ -16,6 +16,7 @@ from scannlite.engine.door import as_queries, as_rows, as_whole, finite_floats
 from scannlite.engine.metadata import Metadata
 from scannlite.engine.options import ScaNNOptions, choose_options
 from scannlite.engine.plan import Plan
+from scannlite.engine.tuning import Tuning, tune
 from scannlite.errors import IndexFileError, InvalidInput, InvalidType
 from scannlite.files import container
 from scannlite.types import Distance, Floats, Neighbors
@@ -51,12 +52,16 @@ class Index:
         self, options: ScaNNOptions, arrays: IndexArrays, metadata: Metadata | None = None
     ) -> None:
         """For ``build`` and ``load``: arrays are taken as sound."""
-        self._options = options
         self._arrays = arrays
         self._metadata = metadata
         self._n, self._d = len(arrays.ids), int(arrays.centroids.shape[1])
         self._shape = (self._d,)
         self._plan = Plan(to_layout(arrays, options))
+        self._take(options)
+
+    def _take(self, options: ScaNNOptions) -> None:
+        """Options, and what a search does by default for them."""
+        self._options = options
         self._p = min(options.tree.num_leaves_to_search, self._num_leaves) if options.tree else 1
         self._R = options.reorder.reordering_num_neighbors if options.reorder else 0
 
@@ -239,6 +244,57 @@ class Index:
         if bad:
             finite_floats("q", q[None])
         return _new(Neighbors, (distances, ids))
+
+    def tune(  # noqa: PLR0913
+        self,
+        queries: Any = None,
+        recall: float = 0.95,
+        *,
+        k: int = 10,
+        truth: Any = None,
+        threads: int | None = None,
+        progress: Progress | None = None,
+    ) -> Tuning:
+        """Find the cheapest settings that reach a recall, and keep them as defaults.
+
+        Searches with many values of p (leaves searched) and R (candidates scored again), and
+        keeps those that a model of the work finds cheapest: no clock, so the same index and
+        queries give the same settings. ``save`` writes them. Where no setting reaches the recall,
+        the cheapest of those with the best recall is kept, with a ``ScannliteWarning``.
+
+        Args:
+            queries: (q, d) real numbers like those to come, best a thousand or more. None: up to
+                1,000 of the index's rows stand in, each left out of its own neighbours, which is
+                fair where queries are like rows.
+            recall: the share of true neighbours to be found, above 0, at most 1.
+            k: neighbours that count, at most the rows there are.
+            truth: (q, k) whole numbers, the ids of the true neighbours; needed only where the
+                index keeps codes without rows. None: exact search over the rows it keeps. A row
+                found that is no farther than the true k-th counts as right.
+            threads: workers; None for one a processor. The settings do not depend on it.
+            progress: called as ``progress(stage, done, total)``.
+
+        Returns:
+            ``Tuning``: the settings, the recall reached and the modelled cost.
+
+        Raises:
+            InvalidInput: a shape, a number or the size of the index does not allow it, or truth
+                is missing.
+            InvalidType: not numbers.
+        """
+        found = tune(
+            self.search,
+            self._arrays,
+            self._options,
+            queries,
+            recall,
+            k=k,
+            truth=truth,
+            threads=threads,
+            progress=progress or _no_progress,
+        )
+        self._take(found.applied_to(self._options))
+        return found
 
     def _at_least(self, k: int) -> int:
         return k if self._R else 2 * k + _BARE_CANDIDATES
