@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from bench.choice import Tried, cheapest, climb, front, promising
@@ -14,9 +15,10 @@ from bench.peers.peer import Setting
 from bench.sets import K, Problem, recall
 from bench.timing import timed
 
-__all__ = ["TARGETS", "Line", "contest"]
+__all__ = ["HOWS", "TARGETS", "Line", "contest"]
 
 TARGETS = (0.90, 0.95, 0.99)
+HOWS = ("single", "batch")
 FRONT_POINTS = 10
 Line: TypeAlias = dict[str, Any]
 
@@ -40,33 +42,64 @@ def contest(
     """
     tuning, test = split(problem)
     entrants = build_all(entered(peers, problem.distance), problem)
-    grids = [_grid(entrant, tuning) for entrant in entrants]
-    likely = [_likely(tried, targets) for tried in grids]
-    timed_ = measure(list(zip(entrants, likely, strict=True)), tuning, max(1, rounds // 2))
-    chosen = [_chosen(e, tuning, found, targets) for e, found in zip(entrants, timed_, strict=True)]
-    drawn = [_thinned(front(one.tried("single") for one in found)) for found in timed_]
-    finals = [
-        list(dict.fromkeys([*(s for s in choice.values() if s is not None), *points]))
-        for choice, points in zip(chosen, drawn, strict=True)
-    ]
-    tested = measure(list(zip(entrants, finals, strict=True)), test, rounds)
-    for i, entrant in enumerate(entrants):
-        tuned = {one.setting: one for one in timed_[i]}
-        final = {one.setting: one for one in tested[i]}
-        about_peer = _about_entrant(problem, entrant, with_memory=with_memory)
-        best = max(one.recall for one in grids[i])
+    choices = _tune(entrants, tuning, targets, max(1, rounds // 2))
+    tested = measure([(choice.entrant, choice.wanted) for choice in choices], test, rounds)
+    for choice, found in zip(choices, tested, strict=True):
+        final = {one.setting: one for one in found}
+        known = _about_entrant(problem, choice.entrant, with_memory=with_memory)
         for target in targets:
             yield {
                 "kind": "target",
-                **about_peer,
+                **known,
                 "target": target,
-                "best_tuned_recall": best,
-                **{
-                    how: _figures(chosen[i][target, how], tuned, final, how)
-                    for how in ("single", "batch")
-                },
+                "best_tuned_recall": choice.best_recall,
+                **{how: _figures(choice, target, how, final) for how in HOWS},
             }
-        yield {"kind": "front", **about_peer, "points": _points(drawn[i], final)}
+        yield {"kind": "front", **known, "points": _points(choice.drawn, final)}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the tuning half says of one entrant.
+
+    Attributes:
+        entrant: of whom.
+        best_recall: of the whole grid.
+        timed: the settings that were timed with care.
+        chosen: the cheapest for each target, singly and by batch; None where none reaches it.
+        drawn: settings for the plot.
+    """
+
+    entrant: Entrant
+    best_recall: float
+    timed: dict[Setting, Measured]
+    chosen: dict[tuple[float, str], Setting | None]
+    drawn: list[Setting]
+
+    @property
+    def wanted(self) -> list[Setting]:
+        """Settings to test."""
+        winners = [setting for setting in self.chosen.values() if setting is not None]
+        return list(dict.fromkeys([*winners, *self.drawn]))
+
+
+def _tune(
+    entrants: Sequence[Entrant], half: Half, targets: Sequence[float], rounds: int
+) -> list[Choice]:
+    """Search the grids, time what is promising, choose."""
+    grids = [_grid(entrant, half) for entrant in entrants]
+    likely = [_likely(tried, targets) for tried in grids]
+    measured = measure(list(zip(entrants, likely, strict=True)), half, rounds)
+    return [
+        Choice(
+            entrant,
+            best_recall=max(one.recall for one in tried),
+            timed={one.setting: one for one in found},
+            chosen=_chosen(entrant, half, found, targets),
+            drawn=_thinned(front(one.tried("single") for one in found)),
+        )
+        for entrant, tried, found in zip(entrants, grids, measured, strict=True)
+    ]
 
 
 def _grid(entrant: Entrant, half: Half) -> list[Tried]:
@@ -97,7 +130,7 @@ def _chosen(
     chosen: dict[tuple[float, str], Setting | None] = {}
     for target in targets:
         own = entrant.peer.proposed(half.queries(entrant.peer), K, target)
-        for how in ("single", "batch"):
+        for how in HOWS:
             best = cheapest((one.tried(how) for one in found), target)
             chosen[target, how] = own or (best.setting if best else None)
     return chosen
@@ -128,16 +161,15 @@ def _about_entrant(problem: Problem, entrant: Entrant, *, with_memory: bool) -> 
 
 
 def _figures(
-    setting: Setting | None,
-    tuned: dict[Setting, Measured],
-    final: dict[Setting, Measured],
-    how: str,
+    choice: Choice, target: float, how: str, final: dict[Setting, Measured]
 ) -> Line | None:
+    setting = choice.chosen[target, how]
     if setting is None:
         return None
+    tuned = choice.timed.get(setting)
     return {
         "setting": list(setting),
-        "tuned_recall": tuned[setting].recall if setting in tuned else None,
+        "tuned_recall": tuned.recall if tuned else None,
         "recall": final[setting].recall,
         "microseconds": 1e6 * getattr(final[setting], how),
     }

@@ -10,12 +10,11 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from bench.contest import Line
+from bench.contest import HOWS, Line
 
 __all__ = ["read", "tables"]
 
 OURS = "scannlite"
-HOWS = ("single", "batch")
 
 
 def read(path: Path) -> list[Line]:
