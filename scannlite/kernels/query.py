@@ -15,7 +15,6 @@ from scannlite.kernels.simd import (
     add_i32,
     at_least,
     broadcast_dword,
-    divide_f32,
     dot4,
     dot_excess,
     load_f32,
@@ -95,12 +94,12 @@ def _scale_to_one(P: int, W: int, largest: float) -> None:
         for t in range(0, d, 16):
             store(y + 4 * t, splat_f32(_f4(0)))
         return
-    by = splat_f32(largest)
+    by = splat_f32(_f4(1) / largest)
     for t in range(0, d, 16):
-        store(y + 4 * t, divide_f32(load_f32x16(y + 4 * t), by))
-    norm = splat_f32(np.sqrt(squared_norm(P, W)))
+        store(y + 4 * t, multiply_f32(load_f32x16(y + 4 * t), by))
+    by = splat_f32(_f4(1) / np.sqrt(squared_norm(P, W)))
     for t in range(0, d, 16):
-        store(y + 4 * t, divide_f32(load_f32x16(y + 4 * t), norm))
+        store(y + 4 * t, multiply_f32(load_f32x16(y + 4 * t), by))
 
 
 @inlined

@@ -268,6 +268,17 @@ def _sort(P: int, W: int, n: int) -> None:
 
 
 @inlined
+def _earlier(P: int, W: int, n: int, i: int) -> int:
+    """How many finalists as far as finalist i have a lower id."""
+    scores, ids = region(P, W, "found_score"), region(P, W, "found_id")
+    own, number = load_f32(scores + 4 * i), load_i32(ids + 4 * i)
+    count = 0
+    for j in range(n):
+        count += load_f32(scores + 4 * j) == own and load_i32(ids + 4 * j) < number
+    return count
+
+
+@inlined
 def place(P: int, W: int, n: int, k: int, distances: int, ids: int) -> None:
     """Write the k nearest of n finalists, and inf and -1 where there are fewer.
 
@@ -286,19 +297,16 @@ def place(P: int, W: int, n: int, k: int, distances: int, ids: int) -> None:
         for i in range(n):
             own = load_f32(scores + 4 * i)
             limit = splat_f32(own)
-            number = load_i32(numbers + 4 * i)
-            before = 0
+            before, alike = 16 * lines, 0
             for j in range(lines):
                 x = load_f32x16(scores + 64 * j)
-                before += population(at_least(limit, x))
-                ties = equal_f32(x, limit)
-                while ties:
-                    other = 16 * j + count_trailing_zeros(ties)
-                    ties &= ties - np.uint64(1)
-                    before -= other >= n or load_i32(numbers + 4 * other) >= number
+                before -= population(at_least(x, limit))
+                alike += population(equal_f32(x, limit))
+            if alike > 1:
+                before += _earlier(P, W, n, i)
             if before < k:
                 store_f32(distances + 4 * before, own)
-                store_i64(ids + 8 * before, _i8(number))
+                store_i64(ids + 8 * before, _i8(load_i32(numbers + 4 * i)))
     for i in range(n, k):
         store_f32(distances + 4 * i, _f4(np.inf))
         store_i64(ids + 8 * i, _i8(-1))

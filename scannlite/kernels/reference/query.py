@@ -64,8 +64,8 @@ def _scale_to_one(query: Floats) -> Floats:
     largest = np.abs(query).max()
     if largest < _LEAST:
         return np.zeros_like(query)
-    query = query / largest
-    unit: Floats = query / np.sqrt(squared_norm(query))
+    query = query * (_f4(1) / largest)
+    unit: Floats = query * (_f4(1) / np.sqrt(squared_norm(query)))
     return unit
 
 
