@@ -13,6 +13,7 @@ from scannlite.types import Floats
 __all__ = ["interleaved", "repeatedly", "seconds_a_query", "timed"]
 
 T = TypeVar("T")
+LEAST = 5
 CHUNK = 50  # queries a sample: shorter than the time another process is given
 
 
@@ -41,9 +42,10 @@ def seconds_a_query(
 
 
 def repeatedly(task: Callable[[], object], seconds: float) -> list[float]:
-    """Seconds of each call, once or as often as fits."""
+    """Seconds of each call, as often as fits; at least LEAST times if one alone does."""
     samples = [timed(task)[0]]
-    while sum(samples) + samples[0] < seconds:
+    # At least: a short call that is interrupted looks long, and must not be the only one.
+    while samples[0] < seconds and (len(samples) < LEAST or sum(samples) + min(samples) < seconds):
         samples.append(timed(task)[0])
     return samples
 
