@@ -8,23 +8,23 @@ from typing import TypeAlias
 
 import scannlite as sl
 from bench.peers.peer import Ladder, Peer, Setting, rungs
-from scannlite.engine.options import choose_options
+from scannlite.engine.choice import options_for
 from scannlite.types import AnyArray, Distance, Floats
 
 __all__ = ["VARIANTS", "ScannlitePeer"]
 
-OptionsFactory: TypeAlias = Callable[[int, int, Distance], sl.ScaNNOptions]
+OptionsFactory: TypeAlias = Callable[[Floats, Distance], sl.ScaNNOptions]
 
 
-def _fine(n: int, d: int, distance: Distance) -> sl.ScaNNOptions:
+def _fine(X: Floats, distance: Distance) -> sl.ScaNNOptions:
     """Twice as many leaves."""
-    options = choose_options(n, d, distance)
+    options = options_for(X, distance)
     if options.tree is None:
         return options
     return replace(options, tree=replace(options.tree, num_leaves=2 * options.tree.num_leaves))
 
 
-VARIANTS: dict[str, OptionsFactory] = {"default": choose_options, "fine": _fine}
+VARIANTS: dict[str, OptionsFactory] = {"default": options_for, "fine": _fine}
 
 
 class ScannlitePeer(Peer):
@@ -38,7 +38,7 @@ class ScannlitePeer(Peer):
 
     def build(self, X: Floats, distance: Distance) -> None:
         """Index the rows."""
-        self._index = sl.Index.build(X, self._options_of(len(X), X.shape[1], distance))
+        self._index = sl.Index.build(X, self._options_of(X, distance))
         tree, reorder = self._index.options.tree, self._index.options.reorder
         self._leaves = tree.num_leaves if tree else 0
         self.turns = ("leaves", "candidates") if tree and reorder else ()

@@ -53,7 +53,7 @@ def build(arguments: argparse.Namespace) -> None:
 
     vectors = open_array(arguments.vectors, (2,))
     metadata = read_lines(arguments.metadata) if arguments.metadata else None
-    options = options_from(arguments, *vectors.shape)
+    options = options_from(arguments, vectors)
     check_folder(arguments.output)
     with Progress() as progress:
         index = Index.build(

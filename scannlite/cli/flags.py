@@ -6,32 +6,31 @@ import argparse
 from dataclasses import replace
 from typing import Any, get_args
 
+from scannlite.engine.choice import options_for
 from scannlite.engine.options import (
     Reorder,
     ScaNNOptions,
     ScoreAH,
     ScoreBruteForce,
     Tree,
-    choose_options,
 )
 from scannlite.errors import InvalidInput
-from scannlite.types import Distance
+from scannlite.types import AnyArray, Distance
 
 __all__ = ["declare_options", "options_from"]
 
-CODE_FLAGS = ("dimensions_per_block", "threshold", "hash_type", "reorder")
+CODE_FLAGS = ("dimensions_per_block", "projection", "threshold", "hash_type", "reorder")
 
 
 def declare_options(parser: argparse.ArgumentParser) -> None:
     """Add the flags that describe an index."""
     parser.add_argument("--distance", choices=get_args(Distance), default="dot_product")
-    group = parser.add_argument_group(
-        "options", "What is not given is chosen from the number of rows and of dimensions."
-    )
+    group = parser.add_argument_group("options", "What is not given is chosen from the rows.")
     add = group.add_argument
     add("--leaves", type=int, metavar="L", help="partitions of the tree; 0 for no tree")
     add("--leaves-to-search", type=int, metavar="P", help="partitions that a query looks into")
     add("--dimensions-per-block", type=int, metavar="B", help="dimensions that share one code")
+    add("--projection", type=int, metavar="E", help="dimensions rotated codes keep; 0 for off")
     add("--threshold", type=float, metavar="T", help="anisotropic threshold; 0 for off")
     add("--hash-type", choices=("lut16", "lut256"), help="4 or 8 bits a code")
     add("--reorder", type=int, metavar="R", help="candidates that are scored again; 0 for none")
@@ -39,9 +38,9 @@ def declare_options(parser: argparse.ArgumentParser) -> None:
     add("--quantize", action="store_true", help="keep rows in one signed byte a dimension")
 
 
-def options_from(arguments: argparse.Namespace, n: int, d: int) -> ScaNNOptions:
-    """What ``choose_options`` gives for n rows of d dimensions, changed by the flags given."""
-    chosen = choose_options(n, d, arguments.distance)
+def options_from(arguments: argparse.Namespace, X: AnyArray) -> ScaNNOptions:
+    """What ``options_for`` gives for rows (n, d), changed by the flags given."""
+    chosen = options_for(X, arguments.distance)
     tree = _tree(arguments, chosen.tree)
     if _wants_codes(arguments, chosen):
         codes = _codes(arguments, chosen.score_ah or ScoreAH(2))
@@ -81,6 +80,8 @@ def _codes(arguments: argparse.Namespace, chosen: ScoreAH) -> ScoreAH:
         "hash_type": arguments.hash_type,
     }
     given = {name: value for name, value in changes.items() if value is not None}
+    if arguments.projection is not None:
+        given["projection"] = arguments.projection or None
     if arguments.threshold == 0:
         given["anisotropic_quantization_threshold"] = None
     return replace(chosen, **given)

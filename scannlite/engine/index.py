@@ -12,9 +12,10 @@ import numpy as np
 
 from scannlite.engine.arrays import IndexArrays, check_arrays, to_layout
 from scannlite.engine.build import Progress, build_arrays
+from scannlite.engine.choice import choose_options, options_for
 from scannlite.engine.door import as_queries, as_rows, as_whole, finite_floats
 from scannlite.engine.metadata import Metadata
-from scannlite.engine.options import ScaNNOptions, choose_options
+from scannlite.engine.options import ScaNNOptions
 from scannlite.engine.plan import Plan
 from scannlite.engine.tuning import Tuning, tune
 from scannlite.errors import IndexFileError, InvalidInput, InvalidType
@@ -83,7 +84,8 @@ class Index:
         Args:
             X: (n, d) real numbers of any type and layout; a memory-mapped file is read by
                 chunks, never whole. n may be 0.
-            options: what to build, or a distance measure: then options are chosen from n and d.
+            options: what to build, or a distance measure: then options are chosen from n, d and a
+                sample of the rows.
             metadata: a ``str`` or ``bytes`` for each row, at hand later as ``metadata``.
             seed: of every random choice. Same input, options and seed: the same bytes.
             threads: workers that encode; None for one a processor. The bytes do not depend on it.
@@ -97,7 +99,7 @@ class Index:
         rows = as_rows(X)
         n, d = rows.shape
         if isinstance(options, str):
-            options = choose_options(n, d, options)
+            options = options_for(rows, options)
         if not isinstance(options, ScaNNOptions):
             raise InvalidType(
                 f"options must be ScaNNOptions or a distance measure, got {options!r}."
@@ -222,7 +224,7 @@ class Index:
         )
         if not (
             type(q) is np.ndarray
-            and q.dtype is _FLOAT32
+            and (q.dtype is _FLOAT32 or q.dtype == _FLOAT32)  # an unpickled array has its own
             and q.shape == self._shape
             and q.flags.carray
             and type(k) is int

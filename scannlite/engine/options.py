@@ -19,7 +19,7 @@ import numpy as np
 from scannlite.errors import InvalidInput
 from scannlite.types import Distance
 
-__all__ = ["Reorder", "ScaNNOptions", "ScoreAH", "ScoreBruteForce", "Tree", "choose_options"]
+__all__ = ["Reorder", "ScaNNOptions", "ScoreAH", "ScoreBruteForce", "Tree"]
 
 HashType = Literal["lut16", "lut256"]
 EtaFormula = Literal["exact", "asymptotic"]
@@ -260,27 +260,3 @@ _PARTS: dict[str, type[Any]] = {
     "score_brute_force": ScoreBruteForce,
     "reorder": Reorder,
 }
-
-
-def choose_options(n: int, d: int, distance_measure: Distance) -> ScaNNOptions:
-    """Options for n rows of d dimensions.
-
-    Below 2,000 rows exact search is as fast as anything. Above, about sqrt(n) leaves of which a
-    tenth is searched, two dimensions a block, and the best 100 scored again. The threshold 0.2 is
-    ScaNN's own choice for unit vectors; ``squared_l2`` gains nothing from one.
-
-    Args:
-        n: rows.
-        d: dimensions.
-        distance_measure: as in ``ScaNNOptions``.
-    """
-    if n < 2_000:
-        return ScaNNOptions(distance_measure, score_brute_force=ScoreBruteForce())
-    leaves = max(16, round(math.sqrt(n)))
-    threshold = 0.2 if distance_measure == "cosine" else None
-    return ScaNNOptions(
-        distance_measure,
-        tree=Tree(leaves, max(4, round(leaves / 10))),
-        score_ah=ScoreAH(2 if d > 1 else 1, threshold),
-        reorder=Reorder(100),
-    )

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from scannlite import InvalidInput, Reorder, ScaNNOptions, ScoreAH, ScoreBruteForce, Tree
-from scannlite.engine.options import choose_options
 
 WHOLE = (0, -1, 1.5, True, "3", None, float("nan"))
 FLAG = (0, 1, None, "yes")
@@ -146,17 +145,3 @@ def test_options_are_frozen_and_hashable():
     with pytest.raises(AttributeError):
         options.tree.num_leaves = 3
     assert len({options, ScaNNOptions.from_dict(options.to_dict())}) == 1
-
-
-@pytest.mark.parametrize("measure", ["dot_product", "squared_l2", "cosine"])
-@pytest.mark.parametrize("d", [1, 2, 3, 784])
-@pytest.mark.parametrize("n", [0, 1, 1999, 2000, 10_000, 1_000_000])
-def test_chosen_options_fit(n, d, measure):
-    options = choose_options(n, d, measure)
-    assert options.distance_measure == measure
-    if n < 2000:
-        assert options == ScaNNOptions(measure, score_brute_force=ScoreBruteForce())
-    else:
-        assert 4 <= options.tree.num_leaves_to_search <= options.tree.num_leaves <= n // 32
-        assert options.score_ah.dimensions_per_block <= d
-        assert options.reorder == Reorder(100)

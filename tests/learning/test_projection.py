@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scannlite.learning.projection import balanced_rotation
+from scannlite.learning.projection import balanced_rotation, unevenness
 from tests.strategies import matrices
 
 
@@ -40,3 +40,18 @@ def test_blocks_share_alike():
     products = np.log((rotated**2).mean(axis=0)).reshape(8, 4).sum(axis=1)
     in_order = np.log((X**2).mean(axis=0)).reshape(8, 4).sum(axis=1)
     assert np.ptp(products) < 0.1 * np.ptp(in_order)
+
+
+def test_unevenness_by_hand():
+    """Variances 16, 4, 4, 1: mean 6.25, geometric mean 4."""
+    X = np.diag([8.0, 4.0, 4.0, 2.0])
+    assert unevenness(X) == pytest.approx(6.25 / 4)
+    assert unevenness(np.eye(5)) == pytest.approx(1)
+    assert unevenness(np.zeros((3, 5))) == 1
+    assert unevenness(np.ones((3, 5))) > 1e3
+
+
+@settings(deadline=None)
+@given(matrices(n=st.integers(1, 40)))
+def test_unevenness_is_finite_and_at_least_one(X):
+    assert 1 - 1e-6 <= unevenness(X) < np.inf
