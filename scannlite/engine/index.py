@@ -27,7 +27,7 @@ __all__ = ["Index"]
 _FLOAT32, _INT64 = np.dtype(np.float32), np.dtype(np.int64)
 _MOST_NEIGHBORS = 2**31 - 1
 _BARE_CANDIDATES = 32  # beyond 2 k, where codes are all there is to order candidates by
-_new = tuple.__new__
+_new, _empty, _ndarray = tuple.__new__, np.empty, np.ndarray
 
 
 def _no_progress(stage: str, done: int, total: int) -> None:
@@ -65,6 +65,10 @@ class Index:
         self._options = options
         self._p = min(options.tree.num_leaves_to_search, self._num_leaves) if options.tree else 1
         self._R = options.reorder.reordering_num_neighbors if options.reorder else 0
+        # What a search checks first: 0 or False sends it the long way round.
+        self._most_leaves = self._num_leaves if options.tree else 0
+        self._most_R = _MOST_NEIGHBORS if options.reorder else 0
+        self._direct = self._plan.compiled and self._n > 0
 
     # --- making and keeping ----------------------------------------------------------------------
 
@@ -216,21 +220,19 @@ class Index:
             InvalidType: not numbers.
         """
         plan = self._plan
-        p = self._p if leaves_to_search is None else self._leaves(leaves_to_search)
-        R = (
-            self._R
-            if pre_reorder_num_neighbors is None
-            else self._candidates(pre_reorder_num_neighbors)
-        )
+        p, R = self._p, self._R
+        if leaves_to_search is not None:
+            p = self._leaves(leaves_to_search)
+        if pre_reorder_num_neighbors is not None:
+            R = self._candidates(pre_reorder_num_neighbors)
         if not (
-            type(q) is np.ndarray
+            type(q) is _ndarray
             and (q.dtype is _FLOAT32 or q.dtype == _FLOAT32)  # an unpickled array has its own
             and q.shape == self._shape
             and q.flags.carray
             and type(k) is int
             and 0 < k <= _MOST_NEIGHBORS
-            and plan.compiled
-            and self._n
+            and self._direct
         ):
             return self._search_any(q, k, p, R, threads)
         free = plan.free
@@ -238,7 +240,7 @@ class Index:
             workspace = free.pop()
         except IndexError:
             workspace = plan.workspace()
-        distances, ids = np.empty(k, _FLOAT32), np.empty(k, _INT64)
+        distances, ids = _empty(k, _FLOAT32), _empty(k, _INT64)
         bad = plan.one(
             plan.address, workspace, q, distances, ids, p, R if k < R else self._at_least(k)
         )
@@ -302,6 +304,8 @@ class Index:
         return k if self._R else 2 * k + _BARE_CANDIDATES
 
     def _leaves(self, leaves_to_search: int) -> int:
+        if type(leaves_to_search) is int and 0 < leaves_to_search <= self._most_leaves:
+            return leaves_to_search
         if self._options.tree is None:
             raise InvalidInput(
                 f"leaves_to_search must be None for an index without a tree, "
@@ -310,12 +314,14 @@ class Index:
         return as_whole("leaves_to_search", leaves_to_search, 1, max(1, self._num_leaves))
 
     def _candidates(self, pre_reorder_num_neighbors: int) -> int:
+        if type(pre_reorder_num_neighbors) is int and 0 < pre_reorder_num_neighbors <= self._most_R:
+            return pre_reorder_num_neighbors
         if self._options.reorder is None:
             raise InvalidInput(
                 "pre_reorder_num_neighbors must be None for an index built without Reorder, "
                 f"got {pre_reorder_num_neighbors!r}."
             )
-        return as_whole("pre_reorder_num_neighbors", pre_reorder_num_neighbors, 1, 2**31 - 1)
+        return as_whole("pre_reorder_num_neighbors", pre_reorder_num_neighbors, 1, _MOST_NEIGHBORS)
 
     def _search_any(self, q: Any, k: int, p: int, R: int, threads: int) -> Neighbors:
         """Queries of any number, type and layout."""
