@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -112,6 +113,8 @@ def tune(arguments: argparse.Namespace) -> None:
     queries = open_array(arguments.queries, (1, 2)) if arguments.queries else None
     path = arguments.output or arguments.index
     check_folder(path)
+    if sys.platform == "win32" and path == arguments.index:
+        raise InvalidInput("--output must be another file on Windows, where a loaded one is held.")
     index = Index.load(arguments.index)
     with Progress() as progress:
         found = index.tune(

@@ -1,9 +1,11 @@
 """What a search costs by a model of its work, so that a choice does not depend on a clock.
 
-The prices are nanoseconds of one thread on an AMD Zen 5 with AVX-512: least squares over the
-shortest of five batch searches at each of 64 settings of p and R on four sets of 60,000 to 240,000
-rows of 128 to 784 dimensions, by ``python -m bench.work_model``. On another processor all of them
-differ, but their proportions, which alone decide what is cheapest, differ less.
+The prices were fitted, so that errors count by their ratio, to the shortest of nine batch searches
+in one thread of an AMD Zen 5 with AVX-512, at up to 16 settings of p and R on each of four sets of
+60,000 to 240,000 rows of 128 to 784 dimensions: ``python -m bench.work_model``. Half of the times
+are within 10 % of the model for codes, the worst, where all that is read stays in a near cache, off
+by 60 %. What decides is the price of a line beside that of a row's byte; within a set it was from
+two thirds to four thirds of what is here for 4-bit codes.
 """
 
 from __future__ import annotations
@@ -14,40 +16,35 @@ import numpy as np
 
 from scannlite.engine.arrays import IndexArrays
 from scannlite.engine.options import ScaNNOptions
+from scannlite.engine.truth import as_rows_are
 from scannlite.kernels.layout import BLOCK_ROWS
+from scannlite.types import AnyArray, Distance, Floats
 
 __all__ = ["Work", "WorkModel"]
+
+_QUERIES = 250  # the leaves of no more than about so many are looked at
 
 
 class Work(NamedTuple):
     """What one query does, or, in ``_PRICES``, what one of each costs in nanoseconds.
 
     Attributes:
-        query: the query itself.
-        centroid_bytes: L × d, compared to rank the leaves.
-        entries: d × c products, summed to lookup tables.
-        leaves: p.
-        blocks: of 64 rows, scanned.
+        centroid_bytes: L × d, compared to rank the leaves; what else a query always does is small
+            beside it, and within its price.
         lines: of 64 bytes of codes or rows, scanned.
-        candidates: R, drawn out and scored again.
         row_bytes: R × d, of rows scored again.
     """
 
-    query: float
     centroid_bytes: float
-    entries: float
-    leaves: float
-    blocks: float
     lines: float
-    candidates: float
     row_bytes: float
 
 
 _PRICES = {
-    "lut16": Work(0, 0.043, 0.5, 10, 10, 1.86, 5, 0.066),
-    "lut256": Work(0, 0.037, 0.11, 25, 10, 5.06, 5, 0.071),
-    "float rows": Work(0, 0.04, 0, 10, 10, 2.78, 0, 0),
-    "byte rows": Work(0, 0.04, 0, 10, 10, 3.07, 0, 0),
+    "lut16": Work(0.069, 1.79, 0.056),
+    "lut256": Work(0.148, 4.25, 0.063),
+    "float rows": Work(0.032, 2.45, 0),
+    "byte rows": Work(0.030, 2.34, 0),
 }
 
 
@@ -58,43 +55,31 @@ class WorkModel(NamedTuple):
         scoring: a key of the prices: how rows are scanned.
         d: dimensions.
         num_leaves: L.
-        centers: c; 0 without codes.
-        blocks_a_leaf: of 64 rows, in the leaf of a row drawn at random: queries prefer large
-            leaves as rows do.
-        num_blocks: of all leaves.
+        blocks: (L,) how many, of 64 rows, are in the p leaves nearest to a query, for each p;
+            the mean over queries.
         lines_a_block: of 64 bytes, read of each.
     """
 
     scoring: str
     d: int
     num_leaves: int
-    centers: int
-    blocks_a_leaf: float
-    num_blocks: int
+    blocks: AnyArray
     lines_a_block: int
 
     @classmethod
-    def of(cls, arrays: IndexArrays, options: ScaNNOptions) -> WorkModel:
-        """The sizes of an index."""
+    def of(cls, arrays: IndexArrays, options: ScaNNOptions, queries: Floats) -> WorkModel:
+        """The sizes of an index, as queries (q, d) meet them; some of those are enough."""
         L, d = arrays.centroids.shape
-        sizes = arrays.leaf_size.astype(np.int64)
-        blocks = -(-sizes // BLOCK_ROWS)
         scoring, lines = _scoring(options, d, arrays.codes.shape[1])
-        centers = options.score_ah.centers if options.score_ah else 0
-        typical = float((sizes * blocks).sum() / max(1, sizes.sum()))
-        return cls(scoring, d, L, centers, typical, int(blocks.sum()), lines)
+        some = queries[:: max(1, len(queries) // _QUERIES)]
+        blocks = _blocks_met(arrays, some, options.distance_measure)
+        return cls(scoring, d, L, blocks, lines)
 
     def work(self, p: int, R: int) -> Work:
         """What a query does that looks into p leaves and scores R candidates again."""
-        blocks = min(p * self.blocks_a_leaf, self.num_blocks)
         return Work(
-            query=1,
             centroid_bytes=self.num_leaves * self.d,
-            entries=self.d * self.centers,
-            leaves=p,
-            blocks=blocks,
-            lines=blocks * self.lines_a_block,
-            candidates=R,
+            lines=float(self.blocks[p - 1]) * self.lines_a_block,
             row_bytes=R * self.d,
         )
 
@@ -102,6 +87,16 @@ class WorkModel(NamedTuple):
         """The modelled time of one query in one thread."""
         prices = _PRICES[self.scoring]
         return sum(n * price for n, price in zip(self.work(p, R), prices, strict=True)) / 1000
+
+
+def _blocks_met(arrays: IndexArrays, queries: Floats, measure: Distance) -> AnyArray:
+    """Blocks (L,) in the first leaf, the first two, and so on, that queries look into."""
+    ranks = as_rows_are(queries, arrays.mean, measure) @ arrays.centroids.T
+    if measure != "dot_product":
+        ranks -= np.square(arrays.centroids).sum(axis=1) / np.float32(2)
+    blocks = -(-arrays.leaf_size.astype(np.int64) // BLOCK_ROWS)
+    order = np.argsort(-ranks, axis=1, kind="stable")
+    return np.asarray(np.cumsum(blocks[order], axis=1).mean(axis=0))
 
 
 def _scoring(options: ScaNNOptions, d: int, code_lines: int) -> tuple[str, int]:

@@ -53,7 +53,7 @@ class Trials:
         threads: int,
     ) -> None:
         self._search, self._judge, self._threads = search, judge, threads
-        self._model = WorkModel.of(arrays, options)
+        self._model = WorkModel.of(arrays, options, judge.queries)
         self._tree = options.tree is not None
         self._scores_again = options.reorder is not None
         self._least = judge.wanted if self._scores_again else 0

@@ -16,7 +16,7 @@ from scannlite.kernels.layout import FINE
 from scannlite.learning.rows import in_pieces, unit
 from scannlite.types import AnyArray, Distance, Floats, Ids, Neighbors
 
-__all__ = ["Judge", "Truth", "as_truth"]
+__all__ = ["Judge", "Truth", "as_rows_are", "as_truth"]
 
 _CHUNK_BYTES = 16 << 20  # of rows decoded at once
 _LEAST_CHUNK = 1024  # rows, however wide
@@ -60,6 +60,11 @@ def as_truth(truth: AnyArray, q: int, k: int, n: int) -> Ids:
     if not ((ids >= 0) & (ids < n)).all():
         raise InvalidInput(f"truth must hold ids from 0 to {n - 1}, got others.")
     return ids
+
+
+def as_rows_are(queries: Floats, mean: Floats, measure: Distance) -> Floats:
+    """Queries (q, d) in the form in which rows are indexed."""
+    return unit(queries) if measure == "cosine" else queries - mean
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,7 @@ class Truth:
         if ids is not None and not _has_rows(self.arrays):
             return Judge(queries, k, ids=ids)
         self._need_rows("truth")
-        ready = self._ready(queries)
+        ready = as_rows_are(queries, self.arrays.mean, self.measure)
         places = self._nearest(ready, k, None) if ids is None else self._places_of(ids)
         return Judge(queries, k, farthest=self._farthest(ready, places))
 
@@ -135,10 +140,6 @@ class Truth:
             raise InvalidInput(
                 f"{names} must be given for an index that keeps no rows, only codes, got None."
             )
-
-    def _ready(self, queries: Floats) -> Floats:
-        """Queries in the form in which rows are indexed."""
-        return unit(queries) if self.measure == "cosine" else queries - self.arrays.mean
 
     def _nearest(self, queries: Floats, k: int, skipped: Ids | None) -> Ids:
         """Places (q, k) of the nearest rows, in any order; ``skipped`` (q,) are not to be found."""

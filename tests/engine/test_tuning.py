@@ -23,8 +23,8 @@ from tests.strategies import clustered, exact_distances
 MEASURES = ["dot_product", "squared_l2", "cosine"]
 measures = pytest.mark.parametrize("measure", MEASURES)
 
-POINTS = clustered(1120, 12, seed=1)
-X, Q, OTHERS = POINTS[:1000], POINTS[1000:1060], POINTS[1060:]
+POINTS = clustered(1700, 12, seed=1)
+X, Q, MANY, OTHERS = np.split(POINTS, [1000, 1060, 1380])
 
 CODES = {"tree": Tree(12, 1), "score_ah": ScoreAH(3), "reorder": Reorder(12)}
 KINDS = {
@@ -60,7 +60,13 @@ def test_defaults_reach_the_recall(measure, kind):
     tuned = index.tune(Q, 0.9, k=5)
     assert 0.9 <= tuned.recall <= 1
     assert recall_of(index, Q, measure) == pytest.approx(tuned.recall, abs=0.004)
-    assert recall_of(index, OTHERS, measure) >= 0.9 - 0.05
+
+
+@measures
+def test_other_queries_get_it_too(measure):
+    index = index_of("codes", measure)
+    index.tune(MANY, 0.9, k=5)
+    assert recall_of(index, OTHERS, measure) >= 0.9 - 0.02
 
 
 @kinds
@@ -101,7 +107,7 @@ def test_a_higher_recall_never_costs_less():
 def test_nothing_cheaper_on_a_full_grid_reaches_it():
     index = index_of()
     tuned = index.tune(Q, 0.9, k=5)
-    model = WorkModel.of(index._arrays, index.options)
+    model = WorkModel.of(index._arrays, index.options, Q)
     judge = Truth(index._arrays, "squared_l2", 1, lambda *_: None).of_queries(Q, 5, None)
     for p in range(1, 13):
         for R in range(5, 80, 3):
@@ -128,7 +134,8 @@ def test_the_same_again_whatever_the_threads_and_the_defaults_before():
     index = index_of()
     for _ in range(2):
         assert index.tune(Q, 0.9, k=5, threads=3) == first
-    assert index_of().tune(k=5) == index_of().tune(k=5)
+    few = [index_of(rows=X[:200]).tune(k=5, threads=threads) for threads in (1, 3)]
+    assert few[0] == few[1]
 
 
 def test_saved_defaults_survive(tmp_path):
@@ -139,8 +146,8 @@ def test_saved_defaults_survive(tmp_path):
     assert loaded.options == index.options
     assert np.array_equal(loaded.search(Q, 5).ids, index.search(Q, 5).ids)
     loaded.tune(Q, 0.5, k=5)
-    loaded.save(tmp_path / "index.npz")
-    assert Index.load(tmp_path / "index.npz").options == loaded.options != index.options
+    loaded.save(tmp_path / "other.npz")
+    assert Index.load(tmp_path / "other.npz").options == loaded.options != index.options
 
 
 def test_one_query_and_progress():
@@ -179,7 +186,7 @@ def test_rows_as_queries_serve_queries_like_rows(measure):
     index = index_of("codes", measure)
     tuned = index.tune(recall=0.9, k=5)
     assert tuned.queries == 1000
-    assert recall_of(index, np.concatenate([Q, OTHERS]), measure) >= 0.9 - 0.05
+    assert recall_of(index, np.concatenate([MANY, OTHERS]), measure) >= 0.9 - 0.03
 
 
 # ---- the truth -----------------------------------------------------------------------------------
