@@ -290,6 +290,17 @@ def test_tune_writes_another_file_and_json(run: Run, coded: Path) -> None:
     assert facts["recall"] in [trial["recall"] for trial in facts["front"]]
 
 
+def test_tune_takes_the_truth(run: Run, coded: Path, queries: Path, tmp_path: Path) -> None:
+    bare = sl.ScaNNOptions("squared_l2", tree=sl.Tree(12, 1), score_ah=sl.ScoreAH(1))
+    sl.Index.build(ROWS, bare).save(tmp_path / "bare.npz")
+    np.save(tmp_path / "truth.npy", sl.Index.load(coded).search(ROWS[:2], 5).ids)
+    words = ("--queries", queries, "--recall", 0.4, "-k", 5, "--out", tmp_path / "out.npz")
+    assert_one_sentence(run("tune", tmp_path / "bare.npz", *words), "truth must be given")
+    code, out, _ = run("tune", tmp_path / "bare.npz", *words, "--truth", tmp_path / "truth.npy")
+    assert code == 0
+    assert "<- chosen" in out
+
+
 @in_place
 def test_tune_keeps_metadata_and_has_nothing_to_turn_in_exact_search(run: Run, index: Path) -> None:
     code, out, _ = run("tune", index)

@@ -111,6 +111,7 @@ def tune(arguments: argparse.Namespace) -> None:
     from scannlite.engine.index import Index  # noqa: PLC0415 - may load a compiler
 
     queries = open_array(arguments.queries, (1, 2)) if arguments.queries else None
+    truth = open_array(arguments.truth, (2,)) if arguments.truth else None
     path = arguments.output or arguments.index
     check_folder(path)
     if sys.platform == "win32" and path == arguments.index:
@@ -121,6 +122,7 @@ def tune(arguments: argparse.Namespace) -> None:
             queries,
             arguments.recall,
             k=arguments.k,
+            truth=truth,
             threads=arguments.threads,
             progress=progress,
         )
@@ -264,6 +266,9 @@ def declare_tune(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("index", type=Path, metavar="INDEX.npz")
     add("--queries", type=Path, metavar="Q.npy", help="like those to come; default: some rows")
+    add(
+        "--truth", type=Path, metavar="IDS.npy", help="their true neighbours, (q, k); else searched"
+    )
     add("--recall", type=float, default=0.95, help="share to be found (default: %(default)s)")
     add("-k", "--k", type=int, default=10, help="neighbours that count (default: %(default)s)")
     add("-o", "--output", type=Path, metavar="OUT.npz", help="default: the index itself")

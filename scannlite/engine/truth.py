@@ -117,11 +117,11 @@ class Truth:
         self._need_rows("queries and truth")
         n = len(self.arrays.ids)
         places = np.sort(np.random.default_rng(0).permutation(n)[:_SAMPLE])
-        rows = _rows(self.arrays, places)
-        nearest = self._nearest(rows, k, places)
-        farthest = self._farthest(rows, nearest)
+        queries = _rows(self.arrays, places) + self.arrays.mean
+        ready = as_rows_are(queries, self.arrays.mean, self.measure)
+        farthest = self._farthest(ready, self._nearest(ready, k, places))
         itself = self.arrays.ids[places].astype(np.int64)
-        return Judge(rows + self.arrays.mean, k, itself, farthest)
+        return Judge(queries, k, itself, farthest)
 
     def of_queries(self, queries: Floats, k: int, ids: Ids | None) -> Judge:
         """Queries (q, d) from outside, and (q, k) their true neighbours where those are known."""

@@ -173,6 +173,23 @@ def test_rows_stand_in_and_do_not_find_themselves():
     assert index.tune(k=1).recall == 1
 
 
+@measures
+@kinds
+def test_rows_find_what_their_truth_says(measure, kind):
+    """All leaves and all candidates: what is missing then is the truth's fault."""
+    index = index_of(kind, measure, X[:300])
+    judge = Truth(index._arrays, measure, 1, lambda *_: None).of_own_rows(5)
+    leaves = 12 if index.options.tree else None
+    candidates = 300 if index.options.reorder else None
+    found = index.search(
+        judge.queries,
+        judge.wanted,
+        leaves_to_search=leaves,
+        pre_reorder_num_neighbors=candidates,
+    )
+    assert judge.recall(found) >= 0.999
+
+
 def test_equal_rows_are_right_for_each_other():
     same = np.ones((50, 4), np.float32)
     for measure in MEASURES:
