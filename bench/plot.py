@@ -31,6 +31,7 @@ STYLE: Any = {
     "svg.hashsalt": "scannlite",  # the same lines give the same bytes
 }
 LEAST_RECALL = 0.8
+LEAST_MISSED = 5e-4  # a recall of 1 has no place on a log axis
 TICKS = (0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 
 
@@ -98,17 +99,20 @@ def style_of(peer: str, among: Sequence[str]) -> dict[str, Any]:
 
 def _panel(panel: Any, fronts: Sequence[Line]) -> None:
     names = [line["peer"] for line in fronts]
+    least = 1 - LEAST_RECALL
     for line in fronts:
         tested = [Tried((), recall, single) for recall, single, _ in line["points"]]
         points = [(one.recall, one.seconds) for one in front(tested) if one.recall >= LEAST_RECALL]
         # Near 1 is where peers part: the axis is the logarithm of what is missed.
-        missed = [max(1 - recall, 5e-4) for recall, _ in points]
+        missed = [max(1 - recall, LEAST_MISSED) for recall, _ in points]
+        least = min([least, *missed])
         times = [microseconds for _, microseconds in points]
         panel.plot(missed, times, label=line["peer"], **style_of(line["peer"], names))
     panel.set_xscale("log")
     panel.set_yscale("log")
-    panel.set_xlim(1.05 * (1 - LEAST_RECALL), 4e-4)
-    panel.set_xticks([1 - tick for tick in TICKS], [f"{tick:g}" for tick in TICKS])
+    panel.set_xlim(1.05 * (1 - LEAST_RECALL), 0.8 * least)
+    ticks = [tick for tick in TICKS if 1 - tick >= 0.8 * least]
+    panel.set_xticks([1 - tick for tick in ticks], [f"{tick:g}" for tick in ticks])
     round_ticks(panel.yaxis)
     panel.minorticks_off()
     panel.set_title(f"{fronts[0]['set']}, {fronts[0]['n']:,} rows", loc="left")
