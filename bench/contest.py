@@ -88,17 +88,21 @@ def _tune(
 ) -> list[Choice]:
     """Search the grids, time what is promising, choose."""
     grids = [_grid(entrant, half) for entrant in entrants]
-    likely = [_likely(tried, targets) for tried in grids]
+    own = [_proposed(entrant, half, targets) for entrant in entrants]
+    likely = [
+        list(dict.fromkeys([*_likely(tried, targets), *proposed.values()]))
+        for tried, proposed in zip(grids, own, strict=True)
+    ]
     measured = measure(list(zip(entrants, likely, strict=True)), half, rounds)
     return [
         Choice(
             entrant,
             best_recall=max(one.recall for one in tried),
             timed={one.setting: one for one in found},
-            chosen=_chosen(entrant, half, found, targets),
+            chosen=_chosen(found, proposed, targets),
             drawn=_thinned(front(one.tried("single") for one in found)),
         )
-        for entrant, tried, found in zip(entrants, grids, measured, strict=True)
+        for entrant, tried, proposed, found in zip(entrants, grids, own, measured, strict=True)
     ]
 
 
@@ -123,16 +127,22 @@ def _likely(tried: list[Tried], targets: Sequence[float]) -> list[Setting]:
     return list(dict.fromkeys(one.setting for one in [*wanted, *points])) or [tried[-1].setting]
 
 
+def _proposed(entrant: Entrant, half: Half, targets: Sequence[float]) -> dict[float, Setting]:
+    """What the library itself would take for each target, if it has a way to say."""
+    peer = entrant.peer
+    proposals = {target: peer.proposed(half.queries(peer), K, target) for target in targets}
+    return {target: setting for target, setting in proposals.items() if setting is not None}
+
+
 def _chosen(
-    entrant: Entrant, half: Half, found: list[Measured], targets: Sequence[float]
+    found: list[Measured], proposed: dict[float, Setting], targets: Sequence[float]
 ) -> dict[tuple[float, str], Setting | None]:
     """The cheapest setting for each target, singly and by batch; None where none reaches it."""
     chosen: dict[tuple[float, str], Setting | None] = {}
     for target in targets:
-        own = entrant.peer.proposed(half.queries(entrant.peer), K, target)
         for how in HOWS:
             best = cheapest((one.tried(how) for one in found), target)
-            chosen[target, how] = own or (best.setting if best else None)
+            chosen[target, how] = proposed.get(target) or (best.setting if best else None)
     return chosen
 
 

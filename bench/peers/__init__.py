@@ -27,6 +27,7 @@ class Entry(NamedTuple):
 _DOTS: tuple[Distance, ...] = ("dot_product", "cosine")
 ENTRIES: dict[str, Entry] = {
     "scannlite": Entry("scannlite", "scannlite", "ScannlitePeer", {}),
+    "scannlite-tuned": Entry("scannlite", "scannlite", "ScannlitePeer", {"tuned": True}),
     "scannlite-fine": Entry("scannlite", "scannlite", "ScannlitePeer", {"variant": "fine"}),
     "scann": Entry("scann", "scann", "ScannPeer", {}),
     "scann-spherical": Entry("scann", "scann", "ScannPeer", {"spherical": True}, ("cosine",)),

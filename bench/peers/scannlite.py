@@ -28,12 +28,13 @@ VARIANTS: dict[str, OptionsFactory] = {"default": options_for, "fine": _fine}
 
 
 class ScannlitePeer(Peer):
-    """scannlite; the options come from one of VARIANTS."""
+    """scannlite; the options come from one of VARIANTS, the settings from the grid or its tuner."""
 
     unit_rows = False
 
-    def __init__(self, name: str, variant: str = "default") -> None:
+    def __init__(self, name: str, variant: str = "default", *, tuned: bool = False) -> None:
         self.name = name
+        self._tuned = tuned
         self._options_of = VARIANTS[variant]
 
     def build(self, X: Floats, distance: Distance) -> None:
@@ -60,6 +61,13 @@ class ScannlitePeer(Peer):
     def search_batch(self, Q: Floats, k: int, setting: Setting) -> AnyArray:
         """Ids of a batch."""
         return self.search(Q, k, setting)
+
+    def proposed(self, Q: Floats, k: int, target: float) -> Setting | None:
+        """What ``Index.tune`` finds with the tuning queries, which knows no clock."""
+        if not self._tuned or not self.turns:
+            return None
+        found = self._index.tune(Q, target, k=k)
+        return found.leaves_to_search or 0, found.pre_reorder_num_neighbors or 0
 
     def nbytes(self) -> int:
         """Bytes of all arrays, which is what a saved file holds."""

@@ -116,6 +116,13 @@ def test_this_package_alone_reaches_its_targets() -> None:
     assert "scannlite" in tables(lines)
 
 
+def test_the_tuner_may_choose_in_place_of_the_clock() -> None:
+    problem = generated(3_000, 16, "cosine", queries=60)
+    line = next(contest(problem, ["scannlite-tuned"], targets=(0.9,), rounds=1))
+    assert line["single"]["setting"] == line["batch"]["setting"]
+    assert line["single"]["tuned_recall"] >= 0.9
+
+
 def test_the_command_writes_lines_and_prints_tables(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
