@@ -50,6 +50,7 @@ class IndexArrays:
         mean: (d,) float32, taken off rows and queries of squared_l2, else zeros.
         centroids: (L, d) float32.
         leaf_size: (L,) int32, rows a leaf.
+        leaf_bias: (L,) float32, see ``Layout``.
         rotation: (e, d) float32, applied to what the codebooks encode; or (0, d).
         codebooks: (m, c, b) float32.
         variance: (e,) float32, of what the codebooks encode.
@@ -66,6 +67,7 @@ class IndexArrays:
     mean: Floats
     centroids: Floats
     leaf_size: Leaves
+    leaf_bias: Floats
     rotation: Floats
     codebooks: Floats
     variance: Floats
@@ -213,7 +215,7 @@ def to_layout(arrays: IndexArrays, options: ScaNNOptions) -> Layout:
         centroid_floats=_settled(arrays.centroids, np.float32),
         centroid_scale=_padded(scale, padded, np.float32),
         leaf_offset=_padded(-half if metric == SQUARED_L2 else none, padded, np.float32),
-        leaf_bias=_padded(-half if metric == COSINE else none, padded, np.float32),
+        leaf_bias=_padded(arrays.leaf_bias, padded, np.float32),
         leaf_block=_settled(leaf_block, np.int32),
         block_row=_settled(block_row, np.int32),
         rotation=rotation,
@@ -245,13 +247,14 @@ def _expected_shapes(
     b = min(ah.dimensions_per_block, e) if ah else 1
     m = -(-e // b) if ah else 0
     squares = lookup > 0 and options.distance_measure == "squared_l2"
-    lines = code_lines(m, lookup, constants=squares)
+    lines = code_lines(m, lookup, constants=options.corrected or squares)
     blocks = int((-(-arrays["leaf_size"].astype(np.int64) // BLOCK_ROWS)).sum())
     has_constants = squares and (kind == NO_ROWS or lookup == LOOKUP_256)
     return {
         "mean": (d,),
         "centroids": (L, d),
         "leaf_size": (L,),
+        "leaf_bias": (L,),
         "rotation": (kept, d),
         "codebooks": (m, lookup, b),
         "variance": (e,),
@@ -297,8 +300,8 @@ def check_arrays(found: dict[str, AnyArray], options: ScaNNOptions, path: str) -
             f"{path}: leaf_size: expected one number for each of {leaves} leaves, "
             f"found {len(leaf_size)}."
         )
-    small = ("mean", "centroids", "rotation", "codebooks", "variance", "constant_unit")
-    for name in (*small, "constants", "row_terms"):
+    small = ("mean", "centroids", "leaf_bias", "rotation", "codebooks", "variance")
+    for name in (*small, "constant_unit", "constants", "row_terms"):
         if not np.isfinite(arrays[name]).all():
             raise IndexFileError(f"{path}: {name}: expected finite numbers, found others.")
     ids = arrays["ids"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -23,13 +24,16 @@ from scannlite.learning.partition import group_by_leaf
 from scannlite.learning.projection import balanced_rotation
 from scannlite.learning.rows import norms, unit
 from scannlite.learning.scalar import quantize_rows, shape_noise
-from scannlite.types import AnyArray, Codes, Floats, Ids, Leaves, Signed
+from scannlite.types import AnyArray, Codes, Distance, Floats, Ids, Leaves, Signed
 
 __all__ = ["Progress", "build_arrays"]
 
 Progress = Callable[[str, int, int], None]
 
 _CHUNK_BYTES = 16 << 20
+_SAME_NORM = 0.01  # of their mean: rows whose norms deviate less count as of one norm
+_REACH = 0.5  # standard deviations of its rows' scores that a leaf's rank gains
+_SHARES = -1.0, 0.5  # of a row that its code may be thought to miss or to have too much
 
 
 @dataclass(frozen=True)
@@ -153,6 +157,15 @@ def _rotate(rows: Floats, rotation: Floats) -> Floats:
     return np.ascontiguousarray(rows @ rotation.T) if len(rotation) else rows
 
 
+def _shared_norm(lengths: Floats, distance: Distance) -> float | None:
+    """The norm that all rows have, or nearly; None where they differ."""
+    if distance == "cosine":
+        return 1.0
+    mean = float(lengths.mean(dtype=np.float64)) if len(lengths) else 0.0
+    same = mean > 0 and lengths.std(dtype=np.float64) <= _SAME_NORM * mean
+    return mean if same else None
+
+
 def _warn_if_idle(owner: str, threshold: float, eta: Floats) -> None:
     if len(eta) and float(eta.max()) <= 1:
         warnings.warn(
@@ -173,6 +186,7 @@ class _Writer:
     rotation: Floats
     codebooks: Floats
     variance: Floats
+    norm: float | None
 
     @classmethod
     def learn(
@@ -186,13 +200,15 @@ class _Writer:
         d = sample.shape[1]
         none = np.zeros((0, d), np.float32)
         lengths = norms(sample)
+        norm = _shared_norm(lengths, options.distance_measure)
+        learned = partial(cls, options, centroids, norm=norm)
         if options.reorder is not None and options.reorder.anisotropic_quantization_threshold:
             threshold = options.reorder.anisotropic_quantization_threshold
             _warn_if_idle("Reorder", threshold, _weights(threshold, lengths, d, None))
         ah = options.score_ah
         if ah is None:
             empty = np.zeros((0, 0, 1), np.float32)
-            return cls(options, centroids, none, empty, np.zeros(d, np.float32))
+            return learned(none, empty, np.zeros(d, np.float32))
         if ah.anisotropic_quantization_threshold:
             threshold = ah.anisotropic_quantization_threshold
             _warn_if_idle("ScoreAH", threshold, _weights(threshold, lengths, d, ah))
@@ -212,7 +228,7 @@ class _Writer:
             threads=threads,
         )
         variance = rows.var(axis=0, dtype=np.float64).astype(np.float32)
-        return cls(options, centroids, rotation, codebooks, variance)
+        return learned(rotation, codebooks, variance)
 
     def encode_rows(
         self, source: _Source, leaf: Leaves, threads: int, progress: Progress
@@ -223,31 +239,61 @@ class _Writer:
         place = np.empty(len(leaf), np.int64)
         place[order] = np.arange(len(leaf))
         lanes = _Lanes.of(arrays.leaf_size, leaf, place)
-        constants = np.zeros(len(leaf) if self._squares else 0, np.float32)
+        constants = np.zeros(len(leaf) if self._has_constants else 0, np.float32)
+        spread = np.zeros(len(self.centroids))
         for chunk in source.chunks():
             rows = source.read(chunk)
             if self.options.score_ah is not None:
                 codes = self._encode(rows, leaf[chunk], threads)
                 lanes.write(arrays.codes, codes, chunk, self.options.score_ah.centers)
-                if self._squares:
-                    constants[place[chunk]] = self._constants(codes, leaf[chunk])
+                if self._has_constants:
+                    constants[place[chunk]] = self._constants(rows, codes, leaf[chunk])
+            if self.options.distance_measure == "dot_product":
+                spread += self._spread(rows, leaf[chunk])
             self._write_rows(arrays, rows, place[chunk], threads)
             progress("encode", chunk.stop, len(leaf))
-        if self._squares:
+        if self._has_constants:
             self._write_constants(arrays, constants, lanes, place)
+        arrays.leaf_bias[...] = self._leaf_bias(arrays.leaf_size, spread)
         return arrays
 
     @property
     def _squares(self) -> bool:
-        """Whether a row's score has a constant of its own."""
+        """Whether half a row's square is part of its score."""
         ah, measure = self.options.score_ah, self.options.distance_measure
         return ah is not None and measure == "squared_l2"
+
+    @property
+    def _has_constants(self) -> bool:
+        """Whether a row's score has a constant of its own."""
+        return self._squares or self.options.corrected
+
+    def _spread(self, rows: Floats, leaf: Leaves) -> AnyArray:
+        """The squared distances (L,) of rows from their centroids, summed."""
+        residuals = rows - self.centroids[leaf]
+        squares = np.einsum("ij,ij->i", residuals, residuals, dtype=np.float64)
+        return np.bincount(leaf, squares, len(self.centroids))
+
+    def _leaf_bias(self, leaf_size: Leaves, spread: AnyArray) -> Floats:
+        """What is added to q·c, in units of the query's norm, to rank the leaves (L,).
+
+        Among rows of one norm s the nearest leaf is the best: q·c - |c|²/2s. Where norms vary
+        a leaf is worth what its rows can reach beyond their mean: half a standard deviation.
+        """
+        L, d = self.centroids.shape
+        if self.options.distance_measure == "squared_l2":
+            return np.zeros(L, np.float32)
+        if self.norm is None:
+            deviation = np.sqrt(spread / np.maximum(leaf_size, 1) / d)
+            return np.asarray(_REACH * deviation, np.float32)
+        half = np.square(self.centroids, dtype=np.float64).sum(axis=1) / 2
+        return np.asarray(-half / self.norm, np.float32)
 
     def _empty_arrays(self, n: int, leaf_size: Leaves, mean: Floats) -> IndexArrays:
         options, d = self.options, self.centroids.shape[1]
         ah, exact, reorder = options.score_ah, options.score_brute_force, options.reorder
         m, centers = len(self.codebooks), ah.centers if ah else 0
-        lines = code_lines(m, centers, constants=self._squares)
+        lines = code_lines(m, centers, constants=self._has_constants)
         blocks = int(blocks_of(leaf_size)[0][-1]) if ah else 0
         keeps_constants = self._squares and (reorder is None or centers == 256)
         high = n if reorder is not None or (exact is not None and exact.quantize) else 0
@@ -257,6 +303,7 @@ class _Writer:
             mean=mean,
             centroids=self.centroids,
             leaf_size=leaf_size,
+            leaf_bias=np.zeros(len(leaf_size), np.float32),
             rotation=self.rotation,
             codebooks=self.codebooks,
             variance=self.variance,
@@ -280,16 +327,31 @@ class _Writer:
         directions = _rotate(rows, self.rotation)
         return encode_anisotropic(residuals, directions, self.codebooks, eta, threads=threads)
 
-    def _constants(self, codes: Codes, leaf: Leaves) -> Floats:
-        """c·r̃ + |r̃|²/2, which makes q·c - |c|²/2 + q·r̃ half the squared distance, but for q."""
+    def _constants(self, rows: Floats, codes: Codes, leaf: Leaves) -> Floats:
+        """What is taken off q·c + q·r̃, the score of a row that is coded as c + r̃.
+
+        For squared_l2 c·r̃ + |r̃|²/2, which makes q·c - |c|²/2 + q·r̃ half the squared distance, but
+        for q. For dot_product -x·(x - c - r̃)/|x|², times the score t of a neighbour: the share of
+        the row that is missing along itself, of which a query that scores t misses as much.
+        """
         blocks = np.arange(len(self.codebooks))
         decoded = self.codebooks[blocks, codes].reshape(len(codes), -1)
         decoded = decoded[:, : len(self.variance)]
+        if not self._squares:
+            return self._missing(rows, decoded, leaf)
         total = np.einsum("ij,ij->i", decoded, decoded, dtype=np.float64) / 2
         if self.options.residual:
             centroids = _rotate(self.centroids, self.rotation)
             total += np.einsum("ij,ij->i", decoded, centroids[leaf], dtype=np.float64)
         return np.asarray(total, np.float32)
+
+    def _missing(self, rows: Floats, decoded: Floats, leaf: Leaves) -> Floats:
+        squares = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
+        known = np.einsum("ij,ij->i", _rotate(rows, self.rotation), decoded, dtype=np.float64)
+        if self.options.residual:
+            known += np.einsum("ij,ij->i", rows, self.centroids[leaf], dtype=np.float64)
+        share = known / np.where(squares > 0, squares, 1) - 1
+        return np.asarray(np.clip(share, *_SHARES), np.float32)
 
     def _write_constants(
         self, arrays: IndexArrays, constants: Floats, lanes: _Lanes, place: Ids

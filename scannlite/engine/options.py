@@ -233,6 +233,21 @@ class ScaNNOptions:
             return False
         return self.score_ah.residual_quantization is not False
 
+    @property
+    def corrected(self) -> bool:
+        """Whether codes carry a byte that corrects what they say of a row's inner products.
+
+        Rows of varying norms want it; a threshold does the same for rows of one norm.
+        """
+        ah = self.score_ah
+        return (
+            self.distance_measure == "dot_product"
+            and ah is not None
+            and ah.hash_type == "lut16"
+            and ah.anisotropic_quantization_threshold is None
+            and self.reorder is not None
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Plain nested dictionaries, for JSON."""
         return asdict(self, dict_factory=_plain)

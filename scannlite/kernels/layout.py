@@ -20,6 +20,7 @@ __all__ = [
     "BLOCK_ROWS",
     "COSINE",
     "DOT_PRODUCT",
+    "EXCEEDS",
     "FIELDS",
     "FINE",
     "LARGEST",
@@ -57,6 +58,7 @@ SLACK = 64  # readable bytes that follow every array a kernel gets
 FINE = 1 / 65534  # one step of a row's 16-bit remainder, in steps of its byte
 LEAST = 1e-30  # a query none of whose values is larger is taken as zero
 LEAST_SPAN = 1e-20  # scores that span less are not told apart by bytes
+EXCEEDS = 3.0  # standard deviations by which neighbours outdo the best leaf's centroid
 LARGEST = 1e17  # values beyond it are refused: their squares, summed, leave float32
 SPREAD = 4.0  # standard deviations of a score that the byte scale leaves room for
 SPARE_FINALISTS = 16  # rows beyond k that are scored from all their bits
@@ -85,14 +87,16 @@ class Layout(NamedTuple):
         m: blocks of dimensions.
         b: dimensions a block.
         code_lines: 64-byte lines of codes a block of rows.
-        constant_unit: what one step of a row's constant byte is worth; 0 without that byte.
+        constant_unit: what one step of a row's constant byte is worth, of the score a neighbour may
+            have for DOT_PRODUCT; 0 without that byte.
         mean: (d,) float32, taken off queries of SQUARED_L2, else zeros; padded to 16.
         centroids: (ceil(L/64), ceil(d/4), 4, 16, 4) int8; 64 centroids side by side, 4 dimensions
             each in turn.
         centroid_floats: (L, d) float32, the same unrounded.
         centroid_scale: (L padded to 64,) float32.
         leaf_offset: (L padded to 64,) float32, added to q·c for the score of a leaf's rows.
-        leaf_bias: (L padded to 64,) float32, added to that for the rank of the leaf.
+        leaf_bias: (L padded to 64,) float32, added to that for the rank of the leaf; times the
+            query's norm for DOT_PRODUCT.
         leaf_block: (L + 1,) int32, the first block of each leaf.
         block_row: (N + 1,) int32, the first row of each block.
         rotation: (ceil(16 ceil(m/16) b / 64), ceil(d/4), 4, 16, 4) int8; 64 kept dimensions side by

@@ -8,7 +8,7 @@ import numpy as np
 
 from scannlite.kernels.block import number, region
 from scannlite.kernels.jit import inlined
-from scannlite.kernels.layout import COSINE, LARGEST, LEAST, SQUARED_L2
+from scannlite.kernels.layout import COSINE, DOT_PRODUCT, LARGEST, LEAST, SQUARED_L2
 from scannlite.kernels.select import extract, lowest_byte
 from scannlite.kernels.simd import (
     add_f32,
@@ -176,13 +176,13 @@ def rotate_query(P: int, W: int, worth: float, total: Any) -> None:
 
 
 @inlined
-def _store_ranks(P: int, W: int, at: int, total: Any, step: Any) -> None:
+def _store_ranks(P: int, W: int, at: int, total: Any, step: Any, lean: Any) -> None:
     """Offsets and ranks of 16 leaves from whole-number dot products."""
     worth = multiply_f32(step, load_f32x16(number(P, "centroid_scale") + at))
     score = multiply_f32(to_f32(total), worth)
     score = add_f32(score, load_f32x16(number(P, "leaf_offset") + at))
     store(region(P, W, "offset") + at, score)
-    rank = add_f32(score, load_f32x16(number(P, "leaf_bias") + at))
+    rank = add_f32(score, multiply_f32(lean, load_f32x16(number(P, "leaf_bias") + at)))
     store(region(P, W, "rank") + at, rank)
 
 
@@ -199,13 +199,15 @@ def rank_leaves(P: int, W: int, worth: float, total: Any) -> Any:
     high = region(P, W, "query_high")
     less = splat_i32(-dot_excess() * total)
     step = splat_f32(worth)
+    norm = np.sqrt(squared_norm(P, W)) if number(P, "metric") == DOT_PRODUCT else _f4(1)
+    lean = splat_f32(norm)
     for g in range(0, num_leaves, 64):
         t0, t1, t2, t3 = _dot_tile(tile, high, quads, less)
         tile += 256 * quads
-        _store_ranks(P, W, 4 * g, t0, step)
-        _store_ranks(P, W, 4 * g + 64, t1, step)
-        _store_ranks(P, W, 4 * g + 128, t2, step)
-        _store_ranks(P, W, 4 * g + 192, t3, step)
+        _store_ranks(P, W, 4 * g, t0, step, lean)
+        _store_ranks(P, W, 4 * g + 64, t1, step, lean)
+        _store_ranks(P, W, 4 * g + 128, t2, step, lean)
+        _store_ranks(P, W, 4 * g + 192, t3, step, lean)
     first = load_f32(rank)
     for leaf in range(num_leaves, (num_leaves + 63) // 64 * 64):
         store_f32(rank + 4 * leaf, first)

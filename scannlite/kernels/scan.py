@@ -201,9 +201,8 @@ def quantize_entries(P: int, W: int, scale: float) -> None:
 
 
 @inlined
-def quantize_constants(P: int, W: int, scale: float) -> None:
-    """Two more tables, for the low and the high nibble of a row's constant byte."""
-    unit = real(P, "constant_unit") * scale
+def quantize_constants(P: int, W: int, unit: float) -> None:
+    """Two more tables, for the low and the high nibble of a constant byte of ``unit`` steps."""
     out = region(P, W, "tables") + 256 * ((number(P, "m") + 15) // 16)
     for k in range(16):
         low = min(_f4(k) * unit, _f4(254)) + _f4(0.5)

@@ -14,6 +14,8 @@ from scannlite.kernels.block import number, real, region
 from scannlite.kernels.jit import inlined, kernel
 from scannlite.kernels.layout import (
     BAD_QUERY,
+    DOT_PRODUCT,
+    EXCEEDS,
     LEAST_SPAN,
     LOOKUP_256,
     NO_ROWS,
@@ -50,16 +52,29 @@ __all__ = ["search_by_codes", "search_by_codes_many", "search_by_scores", "searc
 
 _f4: Any = np.float32
 _i8: Any = np.int64
-_SPREAD = np.float32(SPREAD)
+_SPREAD, _EXCEEDS = np.float32(SPREAD), np.float32(EXCEEDS)
+
+
+@inlined
+def _constant_unit(P: int, best: float, sigma: float) -> Any:
+    """What one step of the constant byte takes off this query's scores."""
+    unit = real(P, "constant_unit")
+    if number(P, "metric") == DOT_PRODUCT:
+        return unit * max(best + _EXCEEDS * sigma, _f4(0))
+    return unit
 
 
 @inlined
 def _byte_scale(P: int, W: int, best: float, least: float) -> Any:
-    """Steps a unit of score, so that a byte spans what the rows worth finding can score."""
+    """Steps a unit of score, so that a byte spans what the rows worth finding can score.
+
+    And steps of the constant byte's unit.
+    """
     tops, sigma = spread_entries(P, W)
-    unit = real(P, "constant_unit")
+    unit = _constant_unit(P, best, sigma)
     span = tops + _SPREAD * sigma + (best - least) + unit * _f4(128)
-    return _f4(254.5) / max(span, _f4(LEAST_SPAN))
+    scale = _f4(254.5) / max(span, _f4(LEAST_SPAN))
+    return scale, unit * scale
 
 
 @inlined
@@ -94,10 +109,10 @@ def _by_codes(P: int, W: int, q: int, k: int, p: int, R: int, distances: int, id
         exact_offsets(P, W, leaves)
     best, lowest = offset_range(P, W, leaves)
     _deal(P, W, worth, total)
-    scale = _byte_scale(P, W, best, lowest)
+    scale, unit = _byte_scale(P, W, best, lowest)
     quantize_entries(P, W, scale * _f4(4))
     if real(P, "constant_unit") != _f4(0):
-        quantize_constants(P, W, scale)
+        quantize_constants(P, W, unit)
     blocks = list_blocks(P, W, leaves, best, scale, bare)
     scan_codes16(P, W, blocks)
     n = select_bytes(P, W, blocks, R, False)

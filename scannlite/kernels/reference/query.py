@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scannlite.kernels.layout import COSINE, LEAST, SQUARED_L2, Layout
+from scannlite.kernels.layout import COSINE, DOT_PRODUCT, LEAST, SQUARED_L2, Layout
 from scannlite.types import AnyArray, Floats, Ids
 
 __all__ = [
@@ -101,7 +101,9 @@ def rotate_query(layout: Layout, high: AnyArray, worth: np.float32) -> Floats:
     return dealt[: groups * layout.b * 16].reshape(groups, layout.b, 16)
 
 
-def rank_leaves(layout: Layout, high: AnyArray, worth: np.float32) -> tuple[Floats, Floats]:
+def rank_leaves(
+    layout: Layout, query: Floats, high: AnyArray, worth: np.float32
+) -> tuple[Floats, Floats]:
     """Score every centroid.
 
     Returns:
@@ -111,7 +113,8 @@ def rank_leaves(layout: Layout, high: AnyArray, worth: np.float32) -> tuple[Floa
     centroids = _rows_of_tiles(layout.centroids, layout.d)[:L]
     total = whole_products(centroids, high).astype(np.float32)
     offset = total * (worth * layout.centroid_scale[:L]) + layout.leaf_offset[:L]
-    return offset, offset + layout.leaf_bias[:L]
+    norm = np.sqrt(squared_norm(query)) if layout.metric == DOT_PRODUCT else _f4(1)
+    return offset, offset + norm * layout.leaf_bias[:L]
 
 
 def choose_leaves(rank: Floats, p: int) -> Ids:

@@ -120,9 +120,8 @@ def quantize_entries(entries: Floats, scale: np.float32) -> Codes:
     return tables
 
 
-def quantize_constants(layout: Layout, scale: np.float32) -> tuple[Codes, Codes]:
-    """Tables (16,) for the low and the high nibble of a row's constant byte."""
-    unit = _f4(layout.constant_unit) * scale
+def quantize_constants(unit: np.float32) -> tuple[Codes, Codes]:
+    """Tables (16,) for the low and the high nibble of a constant byte of ``unit`` steps."""
     nibbles = np.arange(16, dtype=np.float32)
     low = np.minimum(nibbles * unit, _f4(254)) + _f4(0.5)
     high = np.minimum(nibbles * _f4(16) * unit, _f4(254)) + _f4(0.5)

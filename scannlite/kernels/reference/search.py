@@ -6,6 +6,8 @@ import numpy as np
 
 from scannlite.kernels.layout import (
     BISECTIONS,
+    DOT_PRODUCT,
+    EXCEEDS,
     LEAST_SPAN,
     LOOKUP_256,
     NO_ROWS,
@@ -116,12 +118,19 @@ def place(layout: Layout, rows: Ids, found: Floats, k: int) -> tuple[Floats, Ids
 
 
 def _byte_scale(
-    layout: Layout, tops: np.float32, sigma: np.float32, best: np.float32, least: np.float32
+    tops: np.float32, sigma: np.float32, best: np.float32, least: np.float32, unit: np.float32
 ) -> np.float32:
     """Steps a unit of score, so that a byte spans what the rows worth finding can score."""
-    unit = _f4(layout.constant_unit)
     span = tops + _f4(SPREAD) * sigma + (best - least) + unit * _f4(128)
     return _f4(254.5) / max(span, _f4(LEAST_SPAN))
+
+
+def _constant_unit(layout: Layout, best: np.float32, sigma: np.float32) -> np.float32:
+    """What one step of the constant byte takes off this query's scores."""
+    unit = _f4(layout.constant_unit)
+    if layout.metric == DOT_PRODUCT:
+        return unit * max(best + _f4(EXCEEDS) * sigma, _f4(0))
+    return unit
 
 
 def _deal(layout: Layout, query: Floats, high: AnyArray, worth: np.float32) -> Floats:
@@ -162,16 +171,17 @@ def search_by_codes(layout: Layout, q: Floats, k: int, p: int, R: int) -> tuple[
 
 def _by_codes(layout: Layout, q: Floats, k: int, p: int, R: int) -> tuple[Floats, Ids]:
     query, high, worth = prepare_query(layout, q)
-    offset, rank = rank_leaves(layout, high, worth)
+    offset, rank = rank_leaves(layout, query, high, worth)
     leaves = choose_leaves(rank, p)
     bare = layout.rows_kind == NO_ROWS
     if bare:
         offset = exact_offsets(layout, query, leaves, offset)
     best, lowest = offset_range(layout, leaves, offset)
     entries, tops, sigma = spread_entries(layout, _deal(layout, query, high, worth))
-    scale = _byte_scale(layout, tops, sigma, best, lowest)
+    unit = _constant_unit(layout, best, sigma)
+    scale = _byte_scale(tops, sigma, best, lowest, unit)
     tables = quantize_entries(entries, scale * _f4(4))
-    constants = quantize_constants(layout, scale) if layout.constant_unit else None
+    constants = quantize_constants(unit * scale) if layout.constant_unit else None
     listed = list_blocks(layout, leaves, offset, best, scale)
     found = select_bytes(scan_codes16(layout, listed, tables, constants), R, ties=False)
     rows = _rows_of(listed, found)
@@ -189,7 +199,7 @@ def search_by_scores(layout: Layout, q: Floats, k: int, p: int, R: int) -> tuple
 
 def _by_scores(layout: Layout, q: Floats, k: int, p: int, R: int) -> tuple[Floats, Ids]:
     query, high, worth = prepare_query(layout, q)
-    offset, rank = rank_leaves(layout, high, worth)
+    offset, rank = rank_leaves(layout, query, high, worth)
     leaves = choose_leaves(rank, p)
     coded, kind = layout.lookup == LOOKUP_256, layout.rows_kind
     if coded:
