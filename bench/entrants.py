@@ -18,7 +18,7 @@ from scannlite.types import Floats, Ids
 __all__ = ["Entrant", "Half", "Measured", "build_all", "measure", "split"]
 
 BATCH = 1_000
-BATCH_SECONDS = 0.05
+BATCH_SECONDS = 0.02
 WARMING = 20  # queries that nobody times, after another peer has had the caches
 
 
