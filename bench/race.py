@@ -44,8 +44,8 @@ def failures(lines: Sequence[Line]) -> list[str]:
 def _problems(arguments: argparse.Namespace) -> Iterator[Problem]:
     queries = arguments.queries
     if arguments.short:
-        yield generated(8_000, 32, "squared_l2", queries=400)
-        yield generated(8_000, 32, "cosine", queries=400, seed=1)
+        yield generated(6_000, 32, "squared_l2", queries=300)
+        yield generated(6_000, 32, "cosine", queries=300, seed=1)
     for n, d in arguments.generate:
         yield generated(n, d, arguments.distance, queries=queries)
     for path in arguments.hdf5:
