@@ -20,7 +20,7 @@ _FEW = 2_000  # rows that exact search is through with as soon as any other
 _LOOKED_AT = 5_000  # rows whose variance is looked at
 _ETA = 5.0  # weight of the error along a unit row; anything from 4 to 8 finds the same
 _UNEVEN = 2.0  # beyond it, half the bits after a rotation lose no more than all without
-_MOST_PROJECTED = 256  # dimensions kept after a rotation; a query pays for each
+_MOST_PROJECTED = 192  # dimensions kept after a rotation; a query pays for each
 
 
 def options_for(X: Any, distance_measure: Distance) -> ScaNNOptions:
@@ -60,9 +60,9 @@ def choose_options(n: int, d: int, distance_measure: Distance, uneven: float = 1
     """Options for n rows of d dimensions.
 
     Below 2,000 rows exact search is as fast as anything. Above: about sqrt(n) leaves of which a
-    tenth is searched, and the best 100 scored again. Codes take two dimensions a block; or four
-    after a rotation, which halves what a query reads, where variance is so uneven that the
-    rotation makes up for it. The threshold gives errors along a unit row the same weight in any
+    tenth is searched, and the best 100 scored again. Codes take two dimensions a block; where
+    variance is so uneven that a rotation makes up for it, three of the three quarters that matter
+    most, which halves what a query reads. The threshold gives errors along a unit row the same weight in any
     dimension; other rows gain nothing from one.
 
     Args:
@@ -79,7 +79,7 @@ def choose_options(n: int, d: int, distance_measure: Distance, uneven: float = 1
         threshold = round(math.sqrt(_ETA / (d - 1 + _ETA)), 3)
     codes = ScoreAH(2 if d > 1 else 1, threshold)
     if uneven >= _UNEVEN and d >= 8:
-        codes = ScoreAH(4, threshold, projection=min(d, _MOST_PROJECTED))
+        codes = ScoreAH(3, threshold, projection=min(3 * -(-d // 4), _MOST_PROJECTED))
     return ScaNNOptions(
         distance_measure,
         tree=Tree(leaves, max(4, round(leaves / 10))),

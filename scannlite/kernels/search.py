@@ -90,7 +90,7 @@ def _finish(
     P: int, W: int, n: int, k: int, worth: float, total: Any, distances: int, ids: int
 ) -> None:
     """Rescore n found rows, take the k nearest."""
-    wanted = k + SPARE_FINALISTS
+    wanted = k + (k >> 2) + SPARE_FINALISTS
     score_rows(P, W, n, worth, total)
     n = keep_best(P, W, n, wanted, wanted >> 3)
     exact_distances(P, W, n)
@@ -146,7 +146,7 @@ def _by_scores(P: int, W: int, q: int, k: int, p: int, R: int, distances: int, i
     if coded:
         exact_offsets(P, W, leaves)
     blocks = list_blocks(P, W, leaves, _f4(0), _f4(0), True)
-    wanted = k + SPARE_FINALISTS
+    wanted = k + (k >> 2) + SPARE_FINALISTS
     if coded:
         _deal(P, W, worth, total)
         spread_entries(P, W)
@@ -154,7 +154,7 @@ def _by_scores(P: int, W: int, q: int, k: int, p: int, R: int, distances: int, i
         wanted = k if kind == NO_ROWS else R
     else:
         scan_rows(P, W, blocks, worth, total)
-        wanted = k if kind == ROWS_FLOAT else k + SPARE_FINALISTS
+        wanted = k if kind == ROWS_FLOAT else k + (k >> 2) + SPARE_FINALISTS
     scores_to_bytes(P, W, blocks)
     n = select_bytes(P, W, blocks, wanted, True)
     _gather_scores(P, W, n)

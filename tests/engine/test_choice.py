@@ -27,7 +27,7 @@ def test_chosen_options_fit(n, d, uneven, measure):
     assert options.score_ah.dimensions_per_block <= d
     assert options.reorder == Reorder(100)
     projected = options.score_ah.projection
-    assert projected == (min(d, 256) if uneven > 2 and d >= 8 else None)
+    assert projected == (min(3 * -(-d // 4), 192) if uneven > 2 and d >= 8 else None)
     threshold = options.score_ah.anisotropic_quantization_threshold
     assert (threshold is not None) == (measure == "cosine" and d > 1)
 
@@ -37,7 +37,7 @@ def test_uneven_rows_get_a_rotation_and_even_rows_do_not(measure):
     X = clustered(3000, 16, seed=0)
     assert options_for(X, measure).score_ah.projection is None
     X[:, 4:] *= 0.1
-    assert options_for(X, measure).score_ah.projection == 16
+    assert options_for(X, measure).score_ah.projection == 12
     assert options_for(X[:1999], measure).score_ah is None
 
 

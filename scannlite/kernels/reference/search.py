@@ -143,7 +143,7 @@ def _finish(
     layout: Layout, query: Floats, high: AnyArray, worth: np.float32, rows: Ids, k: int
 ) -> tuple[Floats, Ids]:
     """Rescore rows found, take the k nearest."""
-    wanted = k + SPARE_FINALISTS
+    wanted = k + (k >> 2) + SPARE_FINALISTS
     rows = rows[keep_best(byte_scores(layout, rows, high, worth), wanted, wanted >> 3)]
     return place(layout, rows, exact_distances(layout, query, rows), k)
 
@@ -212,7 +212,7 @@ def _by_scores(layout: Layout, q: Floats, k: int, p: int, R: int) -> tuple[Float
         wanted = k if kind == NO_ROWS else R
     else:
         scores = scan_rows(layout, listed, query, high, worth)
-        wanted = k if kind == ROWS_FLOAT else k + SPARE_FINALISTS
+        wanted = k if kind == ROWS_FLOAT else k + (k >> 2) + SPARE_FINALISTS
     found = select_bytes(scores_to_bytes(scores), wanted, ties=True)
     gathered = scores.ravel()[found]
     best = keep_best(gathered, wanted, wanted >> 3)
