@@ -1,6 +1,6 @@
 # `make demo` and `make test` are all a newcomer needs: both make .venv and install what they use.
 .POSIX:
-.PHONY: help demo test check nojit bounds clean
+.PHONY: help demo test check nojit bounds kernels clean
 
 PYTHON = python3
 BIN = .venv/bin
@@ -13,6 +13,7 @@ help:
 	@echo 'make check   lint, format, types, floors'
 	@echo 'make nojit   all tests, NumPy twins in place of compiled kernels'
 	@echo 'make bounds  kernels, learning and engine, compiled from nothing, array bounds checked'
+	@echo 'make kernels micro-benchmarks, one for each stage of a query and kernel of a build'
 	@echo 'make clean   remove .venv and everything else that was made here'
 
 demo: .venv/installed
@@ -34,6 +35,9 @@ bounds: .venv/installed
 	rm -rf .venv/bounds-cache
 	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=.venv/bounds-cache $(PYTEST) $$(ls -d $(NUMERIC) 2>/dev/null)
 
+kernels: .venv/benchers
+	$(PYTEST) bench/kernels --benchmark-only --benchmark-quiet -q
+
 clean:
 	rm -rf .venv .venv-scann .pytest_cache .ruff_cache .mypy_cache .hypothesis scannlite-demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -47,4 +51,8 @@ clean:
 
 .venv/checkers: .venv/installed
 	$(BIN)/python -m pip install --quiet --group check
+	touch $@
+
+.venv/benchers: .venv/installed
+	$(BIN)/python -m pip install --quiet 'pytest-benchmark>=4'
 	touch $@

@@ -1,0 +1,1 @@
+"""Micro-benchmarks: what each stage of a query, and each kernel of a build, takes by itself."""
