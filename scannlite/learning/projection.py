@@ -8,6 +8,7 @@ from scannlite.types import AnyArray, Floats
 
 __all__ = ["balanced_rotation", "unevenness"]
 
+_ENOUGH = 16_384  # rows to learn a rotation from, or 8 a dimension
 _LEAST_SHARE = 1e-12  # of the largest variance: smaller ones are rounding
 
 
@@ -20,7 +21,7 @@ def balanced_rotation(X: AnyArray, kept: int, b: int) -> Floats:
     Optimized Product Quantization, 2013).
 
     Args:
-        X: (n, d), n > 0, any number type. Its mean is not taken off.
+        X: (n, d), n > 0, any number type. Its mean is not taken off. Of many rows, some are used.
         kept: directions kept, 1 ... d; those of least variance are left out.
         b: dimensions a block.
 
@@ -28,7 +29,8 @@ def balanced_rotation(X: AnyArray, kept: int, b: int) -> Floats:
         (kept, d) float32 with orthonormal rows; rows b j ... b j + b - 1 are block j's, and the
         last block has fewer where b does not divide ``kept``.
     """
-    rows = np.asarray(X, np.float64)
+    few = X[:: max(1, len(X) // max(_ENOUGH, 8 * X.shape[1]))]
+    rows = np.asarray(few, np.float64)
     variances, directions = np.linalg.eigh(rows.T @ rows / len(rows))
     variances, directions = variances[::-1][:kept], directions.T[::-1][:kept]
     shares = _logarithms(variances)
