@@ -16,7 +16,6 @@ if not compiled():
     raise RuntimeError("kernels are not compiled here: there is nothing to measure.")
 
 from bench.kernels.desk import HAND, SHAPES, Desk
-from bench.kernels.stages import nothing
 from bench.kernels.stream import Stream
 
 
@@ -26,6 +25,7 @@ class Line(NamedTuple):
     group: str
     stage: str
     nanoseconds: float
+    spread: float
     traffic: Traffic
     share: float
 
@@ -60,12 +60,13 @@ def desks() -> Callable[[str], Desk]:
     return desk
 
 
-def bare_call(desk: Desk) -> float:
-    """Nanoseconds of a kernel that loops over a hand and does nothing."""
+def typical(task: Callable[[], Any], ready: Callable[[], Any], rounds: int = ROUNDS) -> float:
+    """Nanoseconds a task takes, where that is no benchmark of its own."""
     samples = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
+        ready()
         before = time.perf_counter_ns()
-        nothing(desk.desk, desk.W, desk.S)
+        task()
         samples.append(time.perf_counter_ns() - before)
     return median(samples)
 
@@ -76,7 +77,7 @@ def measure(benchmark: Any, stream: Stream, request: pytest.FixtureRequest) -> M
 
     ``measure(group, name, task, traffic, ...)``: ``ready`` runs before every round, unmeasured;
     ``calls`` is how many calls a task makes; ``spent`` are nanoseconds of a task that are none of
-    theirs.
+    theirs; ``read`` are those a call's lines take to be read, instead of a stream of its bytes.
     """
 
     def run(  # noqa: PLR0913 - a measurement is described by name
@@ -88,6 +89,7 @@ def measure(benchmark: Any, stream: Stream, request: pytest.FixtureRequest) -> M
         ready: Callable[[], Any] | None = None,
         calls: int = HAND,
         spent: float = 0.0,
+        read: float | None = None,
         rounds: int = ROUNDS,
     ) -> None:
         benchmark.group = group
@@ -96,9 +98,11 @@ def measure(benchmark: Any, stream: Stream, request: pytest.FixtureRequest) -> M
         benchmark.pedantic(task, setup=setup, rounds=rounds, warmup_rounds=3)
         if benchmark.stats is None:  # --benchmark-disable
             return
-        took = max(1e9 * benchmark.stats.stats.median - spent, 0.1) / calls
-        rate = stream.rate(traffic.span or calls * traffic.touched)
-        line = Line(group, name, took, traffic, traffic.touched / took / rate)
+        stats = benchmark.stats.stats
+        took = max(1e9 * stats.median - spent, 0.1) / calls
+        if read is None:
+            read = traffic.touched / stream.rate(traffic.span or calls * traffic.touched)
+        line = Line(group, name, took, stats.iqr / stats.median, traffic, read / took)
         benchmark.extra_info.update(
             nanoseconds_a_call=took,
             unit=traffic.unit,
@@ -106,7 +110,7 @@ def measure(benchmark: Any, stream: Stream, request: pytest.FixtureRequest) -> M
             nanoseconds_a_unit=took / traffic.units,
             bytes_a_call=traffic.touched,
             gigabytes_a_second=traffic.touched / took,
-            stream_gigabytes_a_second=rate,
+            nanoseconds_to_read=read,
             share_of_stream=line.share,
         )
         request.config.stash[LINES].append(line)
@@ -115,6 +119,7 @@ def measure(benchmark: Any, stream: Stream, request: pytest.FixtureRequest) -> M
     return run
 
 
+WHOLE = "search_by_codes", "Index.search"
 RATES = pytest.StashKey[dict[int, float]]()
 HEAD = (
     f"{'stage':<22}{'us a call':>10}{'ns':>9} {'a':<10}{'bytes':>10}{'GB/s':>7}{'% of stream':>13}"
@@ -134,16 +139,20 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         write("")
         write(group)
         write(HEAD)
-        for line in lines:
-            if line.group == group:
-                write(_row(line))
+        mine = [line for line in lines if line.group == group]
+        stages = [line.nanoseconds for line in mine if line.stage not in WHOLE]
+        for line in mine:
+            if line.stage == WHOLE[0] and len(stages) > 1:
+                write(f"{'those above, in all':<22}{sum(stages) / 1e3:>10.3f}")
+            write(_row(line))
 
 
 def _row(line: Line) -> str:
     took, traffic = line.nanoseconds, line.traffic
     each = took / traffic.units
+    digits = 2 if each >= 1 else 4
     return (
-        f"{line.stage:<22}{took / 1e3:>10.3f}{each:>9.{2 if each >= 1 else 4}f} "
+        f"{line.stage:<22}{took / 1e3:>10.3f}{100 * line.spread:>4.0f}%{each:>9.{digits}f} "
         f"{traffic.unit:<10}{traffic.touched:>10,.0f}{traffic.touched / took:>7.1f}"
         f"{100 * line.share:>12.0f}%"
     )

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.kernels.conftest import Measure, bare_call
+from bench.kernels.conftest import Measure, typical
 from bench.kernels.desk import CANDIDATES, HAND, NEIGHBORS, SHAPES, Desk, Shape
-from bench.kernels.stages import LEAVES_WANTED, STAGES, ways
+from bench.kernels.stages import LEAVES_WANTED, STAGES, nothing, ways
+from bench.kernels.stream import READERS, Stream
 from bench.kernels.traffic import Traffic, of_stages
 
 WHOLE = [shape for shape in SHAPES if shape.kind == "codes16"]
@@ -45,28 +46,58 @@ def _title(desk: Desk) -> str:
 
 def _whole(desk: Desk) -> Traffic:
     parts = of_stages(desk.layout, desk.counts)
-    touched = sum(parts[stage].touched for stage in desk.way)
-    return Traffic("row", desk.counts["rows"], touched, desk.layout.codes.nbytes)
+    return Traffic("row", desk.counts["rows"], sum(parts[stage].touched for stage in desk.way))
+
+
+def _calls(desk: Desk, kernel: Callable[..., None]) -> Callable[[], None]:
+    return lambda: kernel(desk.desk, desk.W, desk.S)
+
+
+def _bare(desk: Desk) -> float:
+    """Nanoseconds of a kernel that loops over a hand and does nothing."""
+    return typical(_calls(desk, nothing), lambda: None)
+
+
+def _reading(desk: Desk, stage: str) -> float | None:
+    """Nanoseconds it takes to read a stage's lines alone; None where a stream stands for it."""
+    if stage not in READERS:
+        return None
+    at = desk.way.index(stage)
+    return (typical(_calls(desk, READERS[stage]), lambda: desk.bring(at)) - _bare(desk)) / HAND
+
+
+def _reading_all(desk: Desk, stream: Stream) -> float:
+    """The same for all stages of a search, one after the other."""
+    parts = of_stages(desk.layout, desk.counts)
+    total = 0.0
+    for stage in desk.way:
+        traffic, read = parts[stage], _reading(desk, stage)
+        size = traffic.span or HAND * traffic.touched
+        total += traffic.touched / stream.rate(size) if read is None else read
+    return total
 
 
 @pytest.mark.parametrize(("name", "stage"), _cases())
 def test_stage(name: str, stage: str, desks: Callable[[str], Desk], measure: Measure) -> None:
     """One stage, on a hand of queries that earlier stages have just brought there."""
     desk = desks(name)
-    at, run = desk.way.index(stage), STAGES[stage]
-    traffic = of_stages(desk.layout, desk.counts)[stage]
+    at = desk.way.index(stage)
+
     measure(
         _title(desk),
         stage,
-        lambda: run(desk.desk, desk.W, desk.S),
-        traffic,
+        _calls(desk, STAGES[stage]),
+        of_stages(desk.layout, desk.counts)[stage],
         ready=lambda: desk.bring(at),
-        spent=bare_call(desk),
+        spent=_bare(desk),
+        read=_reading(desk, stage),
     )
 
 
 @pytest.mark.parametrize("shape", WHOLE, ids=lambda shape: shape.name)
-def test_search_by_codes(shape: Shape, desks: Callable[[str], Desk], measure: Measure) -> None:
+def test_search_by_codes(
+    shape: Shape, desks: Callable[[str], Desk], measure: Measure, stream: Stream
+) -> None:
     """All stages in one call, without Python between queries."""
     desk = desks(shape.name)
     plan, W = desk.plan, int(desk.W[0])
@@ -77,11 +108,14 @@ def test_search_by_codes(shape: Shape, desks: Callable[[str], Desk], measure: Me
         Q = desk.hand.ctypes.data
         plan.many(plan.address, W, Q, *places, NEIGHBORS, 0, HAND, p, CANDIDATES)
 
-    measure(_title(desk), "search_by_codes", search, _whole(desk), ready=desk.turn)
+    read = _reading_all(desk, stream)
+    measure(_title(desk), "search_by_codes", search, _whole(desk), ready=desk.turn, read=read)
 
 
 @pytest.mark.parametrize("shape", WHOLE, ids=lambda shape: shape.name)
-def test_index_search(shape: Shape, desks: Callable[[str], Desk], measure: Measure) -> None:
+def test_index_search(
+    shape: Shape, desks: Callable[[str], Desk], measure: Measure, stream: Stream
+) -> None:
     """What a user calls: the same and Python's side."""
     desk = desks(shape.name)
     search = desk.index.search
@@ -90,4 +124,5 @@ def test_index_search(shape: Shape, desks: Callable[[str], Desk], measure: Measu
         for q in desk.hand:
             search(q)
 
-    measure(_title(desk), "Index.search", loop, _whole(desk), ready=desk.turn)
+    read = _reading_all(desk, stream)
+    measure(_title(desk), "Index.search", loop, _whole(desk), ready=desk.turn, read=read)

@@ -43,7 +43,7 @@ def _to_leaves(layout: Layout, counts: Mapping[str, float]) -> dict[str, Traffic
     met = layout.centroids.nbytes + d + 20 * L
     return {
         "prepare_query": Traffic("dimension", d, 9 * d + mean),
-        "rank_leaves": Traffic("centroid", L, met, layout.centroids.nbytes),
+        "rank_leaves": Traffic("centroid", L, met, met),
         "choose_leaves": Traffic("centroid", L, 5 * L + 5 * leaves),
         "exact_offsets": Traffic(
             "leaf", leaves, (4 * d + 12) * leaves, layout.centroid_floats.nbytes
