@@ -62,8 +62,8 @@ def choose_options(n: int, d: int, distance_measure: Distance, uneven: float = 1
     Below 2,000 rows exact search is as fast as anything. Above: about sqrt(n) leaves of which a
     tenth is searched, and the best 100 scored again. Codes take two dimensions a block; where
     variance is so uneven that a rotation makes up for it, three of the three quarters that matter
-    most, which halves what a query reads. The threshold gives errors along a unit row the same weight in any
-    dimension; other rows gain nothing from one.
+    most, which halves what a query reads. The threshold gives errors along a unit row the same
+    weight in any dimension; other rows gain nothing from one.
 
     Args:
         n: rows.
