@@ -22,7 +22,7 @@ from scannlite.learning.encode import encode, encode_anisotropic
 from scannlite.learning.kmeans import assign, train_centroids
 from scannlite.learning.partition import group_by_leaf
 from scannlite.learning.projection import balanced_rotation
-from scannlite.learning.rows import norms, unit
+from scannlite.learning.rows import in_pieces, norms, unit
 from scannlite.learning.scalar import quantize_rows, shape_noise
 from scannlite.types import AnyArray, Codes, Distance, Floats, Ids, Leaves, Signed
 
@@ -30,7 +30,7 @@ __all__ = ["Progress", "build_arrays"]
 
 Progress = Callable[[str, int, int], None]
 
-_CHUNK_BYTES = 16 << 20
+_CHUNK_BYTES = 4 << 20
 _SAME_NORM = 0.01  # of their mean: rows whose norms deviate less count as of one norm
 _REACH = 0.5  # standard deviations of its rows' scores that a leaf's rank gains
 _SHARES = -1.0, 0.5  # of a row that its code may be thought to miss or to have too much
@@ -48,11 +48,16 @@ class _Source:
         return self._ready(finite_floats("X", self.X[chunk], chunk.start))
 
     def sample(self, size: int, rng: np.random.Generator) -> Floats:
-        n = len(self.X)
-        if size >= n:
-            return self.read(slice(0, n))
-        rows = np.sort(rng.choice(n, size, replace=False))
-        return self._ready(finite_floats("X", self.X[rows], picked=rows))
+        n, d = self.X.shape
+        picked = np.arange(n) if size >= n else np.sort(rng.choice(n, size, replace=False))
+        rows = np.empty((len(picked), d), np.float32)
+
+        def read(part: slice) -> None:
+            numbers = picked[part]
+            rows[part] = self._ready(finite_floats("X", self.X[numbers], picked=numbers))
+
+        in_pieces(read, len(picked))
+        return rows
 
     def chunks(self) -> Iterator[slice]:
         n, d = self.X.shape
@@ -67,7 +72,7 @@ class _Source:
 def _grid_mean(sample: Floats) -> Floats:
     """The mean of a sample, on a grid so coarse that taking it off whole numbers is exact."""
     mean = sample.mean(axis=0, dtype=np.float64)
-    largest = float(np.abs(sample).max(initial=0))
+    largest = float(max(sample.max(initial=0), -sample.min(initial=0)))
     if largest == 0:
         return np.zeros(sample.shape[1], np.float32)
     step = 2.0 ** (np.ceil(np.log2(largest)) - 7)
@@ -103,22 +108,29 @@ def build_arrays(
         )
     rng = np.random.default_rng(seed)
     raw = _Source(X, options.distance_measure == "cosine", np.zeros(d, np.float32))
+    progress("train", 0, 1)
+    source, writer = _learn(raw, options, rng, threads)
+    progress("train", 1, 1)
+    leaf = _assign_rows(source, writer.centroids, progress)
+    return writer.encode_rows(source, leaf, threads, progress)
+
+
+def _learn(
+    raw: _Source, options: ScaNNOptions, rng: np.random.Generator, threads: int
+) -> tuple[_Source, _Writer]:
+    """Everything that a sample teaches; the sample is let go."""
     size = max(
         options.tree.training_sample_size if options.tree else 1,
         options.score_ah.training_sample_size if options.score_ah else 1,
     )
-    progress("train", 0, 1)
-    sample = raw.sample(min(size, n), rng)
+    sample = raw.sample(size, rng)
     mean = raw.mean
     if options.distance_measure == "squared_l2":
         mean = _grid_mean(sample)
         sample -= mean
-    source = _Source(X, raw.normalised, mean)
     centroids = _train_tree(sample, options.tree, rng)
     writer = _Writer.learn(sample, centroids, options, rng, threads)
-    progress("train", 1, 1)
-    leaf = _assign_rows(source, centroids, progress)
-    return writer.encode_rows(source, leaf, threads, progress)
+    return _Source(raw.X, raw.normalised, mean), writer
 
 
 def _train_tree(sample: Floats, tree: Tree | None, rng: np.random.Generator) -> Floats:
@@ -152,9 +164,40 @@ def _weights(threshold: float, lengths: Floats, d: int, score_ah: ScoreAH | None
     return (eta_asymptotic if asymptotic else eta_exact)(threshold, lengths, d)
 
 
+def _take_off(centroids: Floats, rows: Floats) -> None:
+    """Take each row's nearest centroid off it, in place: a sample may be most of the memory."""
+
+    def take_off(part: slice) -> None:
+        rows[part] -= centroids[assign(rows[part], centroids)]
+
+    in_pieces(take_off, len(rows))
+
+
+def _variance(rows: Floats) -> Floats:
+    """Of each column, (d,)."""
+    s = max(1, len(rows))
+    mean = rows.sum(axis=0, dtype=np.float64) / s
+    squares = np.einsum("ij,ij->j", rows, rows, dtype=np.float64) / s
+    return np.asarray(np.maximum(squares - mean * mean, 0), np.float32)
+
+
 def _rotate(rows: Floats, rotation: Floats) -> Floats:
     """Rows (n, d) as (n, e); as they are where nothing is rotated."""
     return np.ascontiguousarray(rows @ rotation.T) if len(rotation) else rows
+
+
+def _rotate_in_place(rows: Floats, rotation: Floats) -> Floats:
+    """Rows (s, d) as (s, e), in memory of theirs that was read by then."""
+    if not len(rotation):
+        return rows
+    rows = np.ascontiguousarray(rows)
+    rotated = rows.reshape(-1)[: len(rows) * len(rotation)].reshape(len(rows), -1)
+
+    def rotate(part: slice) -> None:
+        rotated[part] = rows[part] @ rotation.T
+
+    in_pieces(rotate, len(rows))
+    return rotated
 
 
 def _shared_norm(lengths: Floats, distance: Distance) -> float | None:
@@ -197,6 +240,7 @@ class _Writer:
         rng: np.random.Generator,
         threads: int,
     ) -> _Writer:
+        """From a sample, which is used up."""
         d = sample.shape[1]
         none = np.zeros((0, d), np.float32)
         lengths = norms(sample)
@@ -215,10 +259,10 @@ class _Writer:
         rows = sample[:: max(1, len(sample) // ah.training_sample_size)]
         rows = rows[: ah.training_sample_size]
         if options.residual:
-            rows = rows - centroids[assign(rows, centroids)]
+            _take_off(centroids, rows)
         b = min(ah.dimensions_per_block, ah.projection or d)
         rotation = none if ah.projection is None else balanced_rotation(rows, ah.projection, b)
-        rows = _rotate(rows, rotation)
+        rows = _rotate_in_place(rows, rotation)
         codebooks = train_codebooks(
             rows,
             b,
@@ -227,8 +271,7 @@ class _Writer:
             rng=rng,
             threads=threads,
         )
-        variance = rows.var(axis=0, dtype=np.float64).astype(np.float32)
-        return learned(rotation, codebooks, variance)
+        return learned(rotation, codebooks, _variance(rows))
 
     def encode_rows(
         self, source: _Source, leaf: Leaves, threads: int, progress: Progress

@@ -17,6 +17,7 @@ from scannlite.types import AnyArray, Floats, Ids
 __all__ = ["as_queries", "as_rows", "as_whole", "finite_floats"]
 
 FLOAT32 = np.dtype(np.float32)
+_LARGEST = np.float32(LARGEST)
 _MOST_DIMENSIONS = 32_768
 
 
@@ -84,9 +85,10 @@ def finite_floats(
     """
     with np.errstate(over="ignore", invalid="ignore"):
         floats = np.ascontiguousarray(values, FLOAT32)
-        sound = np.abs(floats) <= FLOAT32.type(LARGEST)
-    if not sound.all():
-        row, column = np.argwhere(~sound)[0]
+        sound = floats.size == 0 or (floats.min() >= -_LARGEST and floats.max() <= _LARGEST)
+    if not sound:
+        with np.errstate(invalid="ignore"):
+            row, column = np.argwhere(~(np.abs(floats) <= _LARGEST))[0]
         number = first + row if picked is None else picked[row]
         raise InvalidInput(
             f"{name} must hold finite numbers of at most {LARGEST:g}, got "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from scannlite.learning.rows import in_pieces
 from scannlite.types import AnyArray, Floats
 
 __all__ = ["balanced_rotation", "unevenness"]
@@ -30,8 +31,7 @@ def balanced_rotation(X: AnyArray, kept: int, b: int) -> Floats:
         last block has fewer where b does not divide ``kept``.
     """
     few = X[:: max(1, len(X) // max(_ENOUGH, 8 * X.shape[1]))]
-    rows = np.asarray(few, np.float64)
-    variances, directions = np.linalg.eigh(rows.T @ rows / len(rows))
+    variances, directions = np.linalg.eigh(_second_moments(few))
     variances, directions = variances[::-1][:kept], directions.T[::-1][:kept]
     shares = _logarithms(variances)
     order = _deal(shares - shares[-1], b)
@@ -50,10 +50,21 @@ def unevenness(X: AnyArray) -> float:
     Returns:
         1 where all directions vary alike, else more.
     """
-    rows = np.asarray(X, np.float64)
-    variances = np.linalg.eigvalsh(rows.T @ rows / len(rows))[::-1]
+    variances = np.linalg.eigvalsh(_second_moments(X))[::-1]
     mean = variances.mean()
     return float(mean / np.exp(_logarithms(variances).mean())) if mean > 0 else 1.0
+
+
+def _second_moments(X: AnyArray) -> AnyArray:
+    """Means of products of columns (d, d), float64."""
+    total = np.zeros((X.shape[1], X.shape[1]))
+
+    def add(part: slice) -> None:
+        rows = np.asarray(X[part], np.float64)
+        total[...] += rows.T @ rows
+
+    in_pieces(add, len(X))
+    return total / len(X)
 
 
 def _logarithms(variances: AnyArray) -> AnyArray:

@@ -12,7 +12,7 @@ from scannlite.types import AnyArray, Floats
 
 __all__ = ["in_pieces", "norms", "plain", "unit"]
 
-PIECE = 4096  # rows; a constant, so that results cannot depend on the machine
+PIECE = 1024  # rows; a constant, so that results cannot depend on the machine
 
 Result = TypeVar("Result")
 
