@@ -9,12 +9,13 @@ Smaller is closer, always.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Codes", "Distance", "Floats", "Ids", "Leaves", "Neighbors", "Signed"]
+__all__ = ["Codes", "Distance", "Floats", "Ids", "Leaves", "Neighbors", "Progress", "Signed"]
 
 Floats: TypeAlias = NDArray[np.float32]
 Codes: TypeAlias = NDArray[np.uint8]
@@ -24,6 +25,7 @@ Ids: TypeAlias = NDArray[np.int64]
 AnyArray: TypeAlias = NDArray[Any]
 
 Distance: TypeAlias = Literal["dot_product", "squared_l2", "cosine"]
+Progress: TypeAlias = Callable[[str, int, int], None]  # a stage, how much is done, of how much
 
 
 class Neighbors(NamedTuple):

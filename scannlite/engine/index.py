@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from scannlite.engine.arrays import IndexArrays, check_arrays, to_layout
-from scannlite.engine.build import Progress, build_arrays
+from scannlite.engine.build import build_arrays
 from scannlite.engine.choice import choose_options, options_for
 from scannlite.engine.door import as_queries, as_rows, as_whole, finite_floats
 from scannlite.engine.metadata import Metadata
@@ -20,7 +20,7 @@ from scannlite.engine.plan import Plan
 from scannlite.engine.tuning import Tuning, tune
 from scannlite.errors import IndexFileError, InvalidInput, InvalidType
 from scannlite.files import container
-from scannlite.types import Distance, Floats, Neighbors
+from scannlite.types import Distance, Floats, Neighbors, Progress
 
 __all__ = ["Index"]
 

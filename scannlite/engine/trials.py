@@ -12,12 +12,11 @@ from scannlite.engine.arrays import IndexArrays
 from scannlite.engine.cost import WorkModel
 from scannlite.engine.options import ScaNNOptions
 from scannlite.engine.truth import Judge
-from scannlite.types import Neighbors
+from scannlite.types import Neighbors, Progress
 
 __all__ = ["Progress", "Search", "Trial", "Trials"]
 
 Search = Callable[..., Neighbors]
-Progress = Callable[[str, int, int], None]
 
 _RATIO = 1.4  # from one p of the grid to the next
 _BETWEEN = 17  # values of p around the best

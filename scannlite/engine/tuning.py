@@ -15,9 +15,10 @@ from typing import Any
 from scannlite.engine.arrays import IndexArrays
 from scannlite.engine.door import as_queries, as_whole, finite_floats
 from scannlite.engine.options import ScaNNOptions
-from scannlite.engine.trials import Progress, Search, Trial, Trials
+from scannlite.engine.trials import Search, Trial, Trials
 from scannlite.engine.truth import Judge, Truth, as_truth
 from scannlite.errors import InvalidInput, InvalidType, ScannliteWarning
+from scannlite.types import Progress
 
 __all__ = ["Tuning", "tune"]
 

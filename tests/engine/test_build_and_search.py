@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tracemalloc
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -490,3 +491,21 @@ def test_products_with_rows_of_varying_norms_need_few_candidates():
         true = np.argsort(exact_distances(q, rows, "dot_product"), axis=1)[:, :10]
         found[threshold] = np.mean([len({*a} & {*b}) for a, b in zip(ids, true, strict=True)])
     assert found[None] > found[1e-3] + 0.5
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_a_build_from_a_mapped_file_takes_little_more_than_the_index(measure, tmp_path):
+    """Below twice the index and a chunk of 4 MB, although the sample is all of the rows."""
+    np.save(tmp_path / "rows.npy", clustered(40_000, 64, seed=4) * np.geomspace(1, 0.1, 64))
+    rows = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    tree = Tree(40, 4, training_iterations=2)
+    codes = ScoreAH(3, projection=48, training_iterations=2)
+    options = ScaNNOptions(measure, tree=tree, score_ah=codes, reorder=Reorder(100))
+    Index.build(rows[:500], options)  # compiles
+    tracemalloc.start()
+    try:
+        index = Index.build(rows, options, threads=1)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2 * (index.nbytes + (4 << 20))
