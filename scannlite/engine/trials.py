@@ -12,9 +12,9 @@ from scannlite.engine.arrays import IndexArrays
 from scannlite.engine.cost import WorkModel
 from scannlite.engine.options import ScaNNOptions
 from scannlite.engine.truth import Judge
-from scannlite.types import Neighbors, Progress
+from scannlite.types import Neighbors
 
-__all__ = ["Progress", "Search", "Trial", "Trials"]
+__all__ = ["Search", "Trial", "Trials"]
 
 Search = Callable[..., Neighbors]
 
