@@ -113,6 +113,8 @@ def test_build_says_its_facts_as_json(run: Run, vectors: Path) -> None:
         ("--leaves 0 --dimensions-per-block 4", {"score_ah": sl.ScoreAH(4)}),
         ("--threshold 0.2", {"score_ah": sl.ScoreAH(2, 0.2)}),
         ("--threshold 0", {"score_ah": sl.ScoreAH(2)}),
+        ("--projection 3", {"score_ah": sl.ScoreAH(2, projection=3)}),
+        ("--projection 0 --threshold 0", {"score_ah": sl.ScoreAH(2)}),
         ("--hash-type lut256", {"score_ah": sl.ScoreAH(2, hash_type="lut256")}),
         (
             "--reorder 50 --quantize",
@@ -142,6 +144,8 @@ def test_every_flag_changes_the_options(
         ("--dimensions-per-block 2 --quantize", "--quantize needs --reorder"),
         ("--dimensions-per-block 0", "ScoreAH.dimensions_per_block must be"),
         ("--threshold nan", "anisotropic_quantization_threshold must be"),
+        ("--projection 99", "ScoreAH.projection must be from 1 to"),
+        ("--projection -1", "ScoreAH.projection must be a whole number from 1"),
     ],
 )
 def test_a_flag_without_effect_is_refused(run: Run, vectors: Path, flags: str, words: str) -> None:
