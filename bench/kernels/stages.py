@@ -116,7 +116,7 @@ def spread(desk: Ids, W: Ids, S: Floats) -> None:
     """``spread_entries``, and the few operations that turn its answer into a scale."""
     for i in range(len(W)):
         best, lowest = _f4(S[i, BEST]), _f4(S[i, LOWEST])
-        S[i, SCALE], S[i, UNIT] = _byte_scale(desk[BLOCK], W[i], best, lowest)
+        S[i, SCALE], S[i, UNIT] = _byte_scale(desk[BLOCK], W[i], _f4(S[i, WORTH]), best, lowest)
 
 
 @kernel

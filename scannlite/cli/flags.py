@@ -6,7 +6,7 @@ import argparse
 from dataclasses import replace
 from typing import Any, get_args
 
-from scannlite.engine.choice import options_for
+from scannlite.engine.choice import choose_options, options_for
 from scannlite.engine.options import (
     Reorder,
     ScaNNOptions,
@@ -39,8 +39,15 @@ def declare_options(parser: argparse.ArgumentParser) -> None:
 
 
 def options_from(arguments: argparse.Namespace, X: AnyArray) -> ScaNNOptions:
-    """What ``options_for`` gives for rows (n, d), changed by the flags given."""
-    chosen = options_for(X, arguments.distance)
+    """What is chosen for rows (n, d), changed by the flags given.
+
+    Whoever gives blocks, a projection or brute force needs no look at the rows.
+    """
+    given = (arguments.dimensions_per_block, arguments.projection)
+    if arguments.brute_force or given != (None, None):
+        chosen = choose_options(len(X), X.shape[1], arguments.distance)
+    else:
+        chosen = options_for(X, arguments.distance)
     tree = _tree(arguments, chosen.tree)
     if _wants_codes(arguments, chosen):
         codes = _codes(arguments, chosen.score_ah or ScoreAH(2))

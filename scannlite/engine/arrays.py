@@ -18,6 +18,7 @@ from scannlite.kernels.layout import (
     BLOCK_ROWS,
     COSINE,
     DOT_PRODUCT,
+    LARGEST,
     LOOKUP_16,
     LOOKUP_256,
     NO_ROWS,
@@ -269,6 +270,23 @@ def _expected_shapes(
     }
 
 
+def _check_sizes(arrays: dict[str, AnyArray], options: ScaNNOptions, path: str) -> None:
+    """Numbers that no build writes, and that a search would turn into none."""
+    for name in ("mean", "centroids", "leaf_bias", "rotation", "codebooks"):
+        if np.abs(arrays[name]).max(initial=0) > 4 * LARGEST:
+            raise IndexFileError(f"{path}: {name}: expected numbers up to {4 * LARGEST:g}.")
+    for name in ("variance", "constant_unit"):
+        if arrays[name].min(initial=0) < 0:
+            raise IndexFileError(f"{path}: {name}: expected numbers from 0, found others.")
+    if arrays["constant_unit"][0] != 0 and not _has_constant_line(options):
+        raise IndexFileError(f"{path}: constant_unit: expected 0, found another number.")
+
+
+def _has_constant_line(options: ScaNNOptions) -> bool:
+    squares = options.distance_measure == "squared_l2"
+    return _lookup(options) == LOOKUP_16 and (options.corrected or squares)
+
+
 def check_arrays(found: dict[str, AnyArray], options: ScaNNOptions, path: str) -> IndexArrays:
     """Arrays from a file, checked so that no kernel can be led outside them.
 
@@ -304,6 +322,7 @@ def check_arrays(found: dict[str, AnyArray], options: ScaNNOptions, path: str) -
     for name in (*small, "constant_unit", "constants", "row_terms"):
         if not np.isfinite(arrays[name]).all():
             raise IndexFileError(f"{path}: {name}: expected finite numbers, found others.")
+    _check_sizes(arrays, options, path)
     ids = arrays["ids"]
     within = ((ids >= 0) & (ids < len(ids))).all()
     if not within or not (np.bincount(ids, minlength=len(ids)) == 1).all():

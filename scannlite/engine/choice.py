@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from scannlite.engine.door import as_rows, finite_floats
+from scannlite.engine.learned import take_off
 from scannlite.engine.options import Reorder, ScaNNOptions, ScoreAH, ScoreBruteForce, Tree
-from scannlite.learning.kmeans import assign, train_centroids
+from scannlite.learning.kmeans import train_centroids
 from scannlite.learning.projection import unevenness
 from scannlite.learning.rows import unit
 from scannlite.types import Distance
@@ -17,7 +18,8 @@ from scannlite.types import Distance
 __all__ = ["choose_options", "options_for"]
 
 _FEW = 2_000  # rows that exact search is through with as soon as any other
-_LOOKED_AT = 5_000  # rows whose variance is looked at
+_LOOKED_AT = 5_000  # rows whose variance is looked at, or 2 d
+_MOST_LOOKED_AT = 4_096  # dimensions: principal directions of more take minutes
 _ETA = 5.0  # weight of the error along a unit row; anything from 4 to 8 finds the same
 _UNEVEN = 2.0  # beyond it, half the bits after a rotation lose no more than all without
 _MOST_PROJECTED = 192  # dimensions kept after a rotation; a query pays for each
@@ -31,15 +33,16 @@ def options_for(X: Any, distance_measure: Distance) -> ScaNNOptions:
         distance_measure: as in ``ScaNNOptions``.
 
     Raises:
-        InvalidInput: X is not (n, d), or a number looked at is not finite.
+        InvalidInput: X is not (n, d), a number looked at is not finite, or the distance is unknown.
         InvalidType: X is not made of numbers.
     """
     X = as_rows(X)
     n, d = X.shape
-    if n < _FEW:
-        return choose_options(n, d, distance_measure)
+    unseen = choose_options(n, d, distance_measure)
+    if n < max(_FEW, 2 * d) or d > _MOST_LOOKED_AT:
+        return unseen
     rng = np.random.default_rng(0)
-    looked_at = max(_LOOKED_AT, 4 * d)
+    looked_at = max(_LOOKED_AT, 2 * d)
     picked = np.sort(rng.choice(n, min(n, looked_at), replace=False))
     rows = finite_floats("X", X[picked], picked=picked)
     rows = unit(rows) if distance_measure == "cosine" else rows
@@ -52,8 +55,8 @@ def options_for(X: Any, distance_measure: Distance) -> ScaNNOptions:
         random_init=True,
         rng=rng,
     )
-    residuals = rows - centroids[assign(rows, centroids)]
-    return choose_options(n, d, distance_measure, unevenness(residuals))
+    take_off(centroids, rows)
+    return choose_options(n, d, distance_measure, unevenness(rows))
 
 
 def choose_options(n: int, d: int, distance_measure: Distance, uneven: float = 1.0) -> ScaNNOptions:
@@ -62,8 +65,8 @@ def choose_options(n: int, d: int, distance_measure: Distance, uneven: float = 1
     Below 2,000 rows exact search is as fast as anything. Above: about sqrt(n) leaves of which a
     tenth is searched, and the best 100 scored again. Codes take two dimensions a block; where
     variance is so uneven that a rotation makes up for it, three of the three quarters that matter
-    most, which halves what a query reads. The threshold gives errors along a unit row the same
-    weight in any dimension; other rows gain nothing from one.
+    most, up to 192, which halves what a query reads. The threshold gives errors along a unit row
+    the same weight in any dimension; other rows gain nothing from one.
 
     Args:
         n: rows.

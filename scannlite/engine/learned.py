@@ -17,8 +17,9 @@ from scannlite.learning.projection import balanced_rotation
 from scannlite.learning.rows import in_pieces, norms
 from scannlite.types import Distance, Floats
 
-__all__ = ["Learned", "learn", "rotate", "weights"]
+__all__ = ["Learned", "learn", "rotate", "take_off", "weights"]
 
+_LONG = 0.99  # of the rows are shorter than what counts as long
 _SAME_NORM = 0.01  # of their mean: rows whose norms deviate less count as of one norm
 
 
@@ -30,6 +31,7 @@ class Learned:
         mean: (d,) float32, taken off rows of squared_l2, else zeros.
         centroids: (L, d) float32.
         norm: what all rows' norms are, or nearly; None where they differ.
+        long: the norm that all rows but one in a hundred stay below.
         rotation: (e, d) float32, or (0, d).
         codebooks: (m, c, b) float32, or (0, 0, 1).
         variance: (e,) float32, of what the codebooks encode; (d,) without codebooks.
@@ -38,6 +40,7 @@ class Learned:
     mean: Floats
     centroids: Floats
     norm: float | None
+    long: float
     rotation: Floats
     codebooks: Floats
     variance: Floats
@@ -69,6 +72,7 @@ def learn(raw: Source, options: ScaNNOptions, rng: np.random.Generator, threads:
         mean=mean,
         centroids=_train_tree(sample, tree, rng),
         norm=_shared_norm(lengths, options.distance_measure),
+        long=float(np.quantile(lengths, _LONG)) if len(lengths) else 0.0,
         rotation=np.zeros((0, d), np.float32),
         codebooks=np.zeros((0, 0, 1), np.float32),
         variance=np.zeros(d, np.float32),
@@ -77,7 +81,7 @@ def learn(raw: Source, options: ScaNNOptions, rng: np.random.Generator, threads:
         return learned
     rows = sample[:: max(1, len(sample) // ah.training_sample_size)][: ah.training_sample_size]
     if options.residual:
-        _take_off(learned.centroids, rows)
+        take_off(learned.centroids, rows)
     return _with_codebooks(learned, rows, ah, rng, threads)
 
 
@@ -132,13 +136,13 @@ def _train_tree(sample: Floats, tree: Tree | None, rng: np.random.Generator) -> 
     )
 
 
-def _take_off(centroids: Floats, rows: Floats) -> None:
+def take_off(centroids: Floats, rows: Floats) -> None:
     """Take each row's nearest centroid off it, in place: a sample may be most of the memory."""
 
-    def take_off(part: slice) -> None:
+    def less(part: slice) -> None:
         rows[part] -= centroids[assign(rows[part], centroids)]
 
-    in_pieces(take_off, len(rows))
+    in_pieces(less, len(rows))
 
 
 def _variance(rows: Floats) -> Floats:

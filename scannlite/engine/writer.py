@@ -19,7 +19,7 @@ from scannlite.types import AnyArray, Codes, Floats, Ids, Leaves, Progress, Sign
 __all__ = ["write_rows"]
 
 _REACH = 0.5  # standard deviations of its rows' scores that a leaf's rank gains
-_SHARES = -1.0, 0.5  # of a row that its code may be thought to have too much of, or to miss
+_SHARES = -1.0, 0.5  # of a row that its code may be thought to miss, or to have too much of
 
 
 def write_rows(  # noqa: PLR0913
@@ -155,7 +155,8 @@ class _Writer:
 
         For squared_l2 c·r̃ + |r̃|²/2, which makes q·c - |c|²/2 + q·r̃ half the squared distance, but
         for q. For dot_product -x·(x - c - r̃)/|x|², times the score t of a neighbour: the share of
-        the row that is missing along itself, of which a query that scores t misses as much.
+        the row that is missing along itself, of which a query that scores t misses as much. A short
+        row cannot score t, only a part of it as it is a part of a long row.
         """
         blocks = np.arange(len(self.learned.codebooks))
         decoded = self.learned.codebooks[blocks, codes].reshape(len(codes), -1)
@@ -175,8 +176,9 @@ class _Writer:
         )
         if self.options.residual:
             known += np.einsum("ij,ij->i", rows, self.learned.centroids[leaf], dtype=np.float64)
-        share = known / np.where(squares > 0, squares, 1) - 1
-        return np.asarray(np.clip(share, *_SHARES), np.float32)
+        share = np.clip(known / np.where(squares > 0, squares, 1) - 1, *_SHARES)
+        part = np.sqrt(squares) / max(self.learned.long, np.finfo(np.float32).tiny)
+        return np.asarray(share * np.minimum(part, 1), np.float32)
 
     def _write_constants(
         self, arrays: IndexArrays, constants: Floats, lanes: _Lanes, place: Ids

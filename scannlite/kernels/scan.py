@@ -129,18 +129,21 @@ def _entry(dealt: int, codebook: int, b: int) -> Any:
 
 
 @inlined
-def spread_entries(P: int, W: int) -> Any:
+def spread_entries(P: int, W: int, worth: float) -> Any:
     """Fill ``entries`` with c entries and their maximum, 16 blocks side by side.
 
-    Returns the sum of the maxima and the standard deviation of a score.
+    Returns the sum of the maxima and the standard deviation of a score, which is squared in
+    units of 127 ``worth``, the query's largest value: else it might leave float32.
     """
     m, b, c = number(P, "m"), number(P, "b"), number(P, "lookup")
     dealt, out = region(P, W, "dealt"), region(P, W, "entries")
     codebook, variance = number(P, "codebooks"), number(P, "variance")
     tops, spread = splat_f32(_f4(0)), splat_f32(_f4(0))
+    largest = _f4(127) * worth
+    by = splat_f32(_f4(1) / largest)
     for _ in range(0, m, 16):
         for h in range(b):
-            x = load_f32x16(dealt + 64 * h)
+            x = multiply_f32(load_f32x16(dealt + 64 * h), by)
             x = multiply_f32(multiply_f32(x, x), load_f32x16(variance + 64 * h))
             spread = add_f32(spread, x)
         top = splat_f32(_f4(-3e38))
@@ -154,7 +157,7 @@ def spread_entries(P: int, W: int) -> Any:
         variance += 64 * b
         codebook += 64 * b * c
         out += 64 * (c + 1)
-    return sum_lanes(tops), np.sqrt(sum_lanes(spread))
+    return sum_lanes(tops), np.sqrt(sum_lanes(spread)) * largest
 
 
 @inlined
@@ -284,7 +287,8 @@ def list_blocks(P: int, W: int, leaves: int, best: float, scale: float, by_place
     for i in range(leaves):
         leaf = _i8(load_i32(chosen + 4 * i))
         start = load_f32(offset + 4 * leaf) if residual else _f4(0)
-        below = min((best - start) * scale, _f4(253))
+        below = (best - start) * scale
+        below = min(below, _f4(253)) if below > _f4(0) else _f4(0)  # not a number: 0
         steps = np.int32(below + _f4(0.5))
         first = _i8(load_i32(leaf_block + 4 * leaf))
         end = _i8(load_i32(leaf_block + 4 * leaf + 4))

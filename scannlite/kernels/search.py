@@ -65,12 +65,12 @@ def _constant_unit(P: int, best: float, sigma: float) -> Any:
 
 
 @inlined
-def _byte_scale(P: int, W: int, best: float, least: float) -> Any:
+def _byte_scale(P: int, W: int, worth: float, best: float, least: float) -> Any:
     """Steps a unit of score, so that a byte spans what the rows worth finding can score.
 
     And steps of the constant byte's unit.
     """
-    tops, sigma = spread_entries(P, W)
+    tops, sigma = spread_entries(P, W, worth)
     unit = _constant_unit(P, best, sigma)
     span = tops + _SPREAD * sigma + (best - least) + unit * _f4(128)
     scale = _f4(254.5) / max(span, _f4(LEAST_SPAN))
@@ -109,7 +109,7 @@ def _by_codes(P: int, W: int, q: int, k: int, p: int, R: int, distances: int, id
         exact_offsets(P, W, leaves)
     best, lowest = offset_range(P, W, leaves)
     _deal(P, W, worth, total)
-    scale, unit = _byte_scale(P, W, best, lowest)
+    scale, unit = _byte_scale(P, W, worth, best, lowest)
     quantize_entries(P, W, scale * _f4(4))
     if real(P, "constant_unit") != _f4(0):
         quantize_constants(P, W, unit)
@@ -149,7 +149,7 @@ def _by_scores(P: int, W: int, q: int, k: int, p: int, R: int, distances: int, i
     wanted = k + (k >> 2) + SPARE_FINALISTS
     if coded:
         _deal(P, W, worth, total)
-        spread_entries(P, W)
+        spread_entries(P, W, worth)
         scan_codes256(P, W, blocks, quantize_wide(P, W))
         wanted = k if kind == NO_ROWS else R
     else:

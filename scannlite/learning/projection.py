@@ -48,7 +48,7 @@ def unevenness(X: AnyArray) -> float:
         X: (n, d), n > 0, any number type. Its mean is not taken off.
 
     Returns:
-        1 where all directions vary alike, else more.
+        1 where all directions vary alike, else more; more by chance where n is not well above d.
     """
     variances = np.linalg.eigvalsh(_second_moments(X))[::-1]
     mean = variances.mean()

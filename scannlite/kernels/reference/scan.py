@@ -93,23 +93,27 @@ def deal_query(layout: Layout, query: Floats) -> Floats:
     return whole.reshape(groups, 16, layout.b).transpose(0, 2, 1)
 
 
-def spread_entries(layout: Layout, dealt: Floats) -> tuple[Floats, np.float32, np.float32]:
+def spread_entries(
+    layout: Layout, dealt: Floats, worth: np.float32
+) -> tuple[Floats, np.float32, np.float32]:
     """Scores of every center of every block.
 
     Returns:
         (ceil(m/16), c, 16) entries, the sum of the blocks' maxima, and the standard deviation of
-        a score.
+        a score, which is squared in units of 127 ``worth``.
     """
     entries = dealt[:, None, 0] * layout.codebooks[:, :, 0]
     for h in range(1, layout.b):
         entries = entries + dealt[:, None, h] * layout.codebooks[:, :, h]
     tops, spread = np.zeros(16, np.float32), np.zeros(16, np.float32)
+    largest = _f4(127) * worth
+    by = _f4(1) / largest
     for group in range(len(dealt)):
         tops = tops + entries[group].max(axis=0)
         for h in range(layout.b):
-            x = dealt[group, h]
+            x = dealt[group, h] * by
             spread = spread + (x * x) * layout.variance[group, h]
-    return entries, _f4(sum_lanes(tops)), np.sqrt(_f4(sum_lanes(spread)))
+    return entries, _f4(sum_lanes(tops)), np.sqrt(_f4(sum_lanes(spread))) * largest
 
 
 def quantize_entries(entries: Floats, scale: np.float32) -> Codes:
@@ -144,7 +148,8 @@ def list_blocks(
 ) -> Listed:
     """List the blocks of the leaves chosen."""
     start = offset[leaves] if layout.residual else np.zeros(len(leaves), np.float32)
-    below = np.minimum((best - start) * scale, _f4(253))
+    below = (best - start) * scale
+    below = np.where(below > 0, np.minimum(below, _f4(253)), _f4(0))
     steps = (below + _f4(0.5)).astype(np.uint8)
     first = layout.leaf_block[leaves].astype(np.int64)
     counts = layout.leaf_block[leaves + 1] - first

@@ -177,7 +177,7 @@ def _by_codes(layout: Layout, q: Floats, k: int, p: int, R: int) -> tuple[Floats
     if bare:
         offset = exact_offsets(layout, query, leaves, offset)
     best, lowest = offset_range(layout, leaves, offset)
-    entries, tops, sigma = spread_entries(layout, _deal(layout, query, high, worth))
+    entries, tops, sigma = spread_entries(layout, _deal(layout, query, high, worth), worth)
     unit = _constant_unit(layout, best, sigma)
     scale = _byte_scale(tops, sigma, best, lowest, unit)
     tables = quantize_entries(entries, scale * _f4(4))
@@ -206,7 +206,7 @@ def _by_scores(layout: Layout, q: Floats, k: int, p: int, R: int) -> tuple[Float
         offset = exact_offsets(layout, query, leaves, offset)
     listed = list_blocks(layout, leaves, offset, _f4(0), _f4(0))
     if coded:
-        entries, _, _ = spread_entries(layout, _deal(layout, query, high, worth))
+        entries, _, _ = spread_entries(layout, _deal(layout, query, high, worth), worth)
         tables, step = quantize_wide(entries)
         scores = scan_codes256(layout, listed, tables, step)
         wanted = k if kind == NO_ROWS else R
