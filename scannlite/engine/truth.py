@@ -144,15 +144,18 @@ class Truth:
     def _nearest(self, queries: Floats, k: int, skipped: Ids | None) -> Ids:
         """Places (q, k) of the nearest rows, in any order; ``skipped`` (q,) are not to be found."""
         n, q = len(self.arrays.ids), len(queries)
-        best = np.full((q, k), -np.inf, np.float32)
+        best = np.full((q, k), -np.inf)
         places = np.zeros((q, k), np.int64)
-        step = max(_LEAST_CHUNK, _CHUNK_BYTES // (4 * queries.shape[1]))
+        step = max(_LEAST_CHUNK, _CHUNK_BYTES // (8 * max(queries.shape[1], _PIECE)))
         for first in range(0, n, step):
-            rows = _rows(self.arrays, slice(first, first + step))
-            half = np.einsum("ij,ij->i", rows, rows) / np.float32(2)
+            # float64: among neighbours much nearer to each other than to zero float32 sees none
+            rows = _rows(self.arrays, slice(first, first + step)).astype(np.float64)
+            half = np.einsum("ij,ij->i", rows, rows) / 2
 
-            def meet(part: slice, rows: Floats = rows, half: Floats = half, a: int = first) -> None:
-                scores = queries[part] @ rows.T
+            def meet(
+                part: slice, rows: AnyArray = rows, half: AnyArray = half, a: int = first
+            ) -> None:
+                scores = queries[part].astype(np.float64) @ rows.T
                 if self.measure == "squared_l2":
                     scores -= half
                 if skipped is not None:
@@ -178,7 +181,7 @@ class Truth:
         return farthest
 
 
-def _merge(best: Floats, places: Ids, scores: Floats, first: int) -> None:
+def _merge(best: AnyArray, places: Ids, scores: AnyArray, first: int) -> None:
     """Keep the highest of ``best`` (q, k), found at ``places``, and of scores from ``first`` on."""
     k = best.shape[1]
     if scores.shape[1] > k:

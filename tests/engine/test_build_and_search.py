@@ -493,6 +493,18 @@ def test_products_with_rows_of_varying_norms_need_few_candidates():
     assert found[None] > found[1e-3] + 0.5
 
 
+def test_rows_of_zeros_do_not_crowd_out_neighbours():
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((4000, 32)) * rng.lognormal(0, 0.5, (4000, 1))
+    rows[rng.random(4000) < 0.2] = 0
+    rows[rng.random(4000) < 0.2] *= 0.03
+    q = rng.standard_normal((50, 32))
+    options = ScaNNOptions("dot_product", score_ah=ScoreAH(2), reorder=Reorder(100))
+    ids = Index.build(rows, options).search(q).ids
+    true = np.argsort(exact_distances(q, rows, "dot_product"), axis=1)[:, :10]
+    assert np.mean([len({*a} & {*b}) for a, b in zip(ids, true, strict=True)]) > 9.5
+
+
 @pytest.mark.parametrize("measure", MEASURES)
 def test_a_build_from_a_mapped_file_takes_little_more_than_the_index(measure, tmp_path):
     """Below twice the index and a chunk of 4 MB, although the sample is all of the rows."""

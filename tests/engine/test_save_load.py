@@ -140,6 +140,10 @@ HOSTILE = {
     "rotation-nan": _set("rotation", 0, np.nan),
     "options-whole": _options(score_ah={"dimensions_per_block": 2}),
     "options-beyond": _options(score_ah={"dimensions_per_block": 2, "projection": 13}),
+    "variance-negative": _set("variance", 0, -1),
+    "unit-negative": _set("constant_unit", 0, -1),
+    "codebooks-huge": _set("codebooks", 0, 3e38),
+    "centroids-huge": _set("centroids", 0, 3e38),
     "unit-nan": _set("constant_unit", 0, np.nan),
     "options-number": lambda arrays, header: header.update(options=3),  # noqa: ARG005
     "options-none": lambda arrays, header: header.pop("options"),  # noqa: ARG005

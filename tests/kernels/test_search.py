@@ -120,6 +120,24 @@ def test_more_blocks_than_a_sample_and_more_finalists_than_are_counted():
         check(found, rows(6000, 8, "normal")[6], k)
 
 
+@needs_numba
+@pytest.mark.parametrize("scale", [1e-12, 1e10, 1e14, 1e16])
+@pytest.mark.parametrize("case", [case for case in CASES if case[2] in ("lut16", "projected")])
+def test_products_near_the_ends_of_float32(case, scale):
+    """Squares of scores leave float32 here: still every id is a row's, and comes once."""
+    metric, tree, score, reorder = case
+    codes = ScoreAH(3, projection=19 if score == "projected" else None)
+    options = ScaNNOptions(metric, tree=TREES[tree], score_ah=codes, reorder=REORDERS[reorder])
+    X = (rows(300, 25, "normal") * scale).astype(np.float32)
+    found = sl.Index.build(X, options, threads=1)
+    for q in (X[0], X[1] / np.float32(scale), np.zeros(25, np.float32)):
+        check(found, q, 20)
+        ids = found.search(q, 20).ids
+        ids = ids[ids >= 0]
+        assert len(set(ids.tolist())) == len(ids)
+        assert ids.max(initial=0) < 300
+
+
 def test_no_rows():
     found = sl.Index.build(np.empty((0, 4), np.float32))
     distances, ids = found.search(np.ones(4, np.float32), 3)
