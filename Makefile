@@ -46,7 +46,7 @@ clean:
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[demo,progress]' --group test
+	$(BIN)/python -m pip install --quiet --editable '.[demo,device,progress]' --group test
 	touch $@
 
 .venv/checkers: .venv/installed

@@ -9,6 +9,7 @@ from scannlite.errors import (
     IndexFileError,
     InvalidInput,
     InvalidType,
+    MissingExtra,
     ScannliteError,
     ScannliteWarning,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "IndexFileError",
     "InvalidInput",
     "InvalidType",
+    "MissingExtra",
     "Neighbors",
     "Reorder",
     "ScaNNOptions",

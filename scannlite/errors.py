@@ -5,7 +5,8 @@
     ScannliteError
     ├── InvalidInput      a value or array that cannot be used     (also a ValueError)
     ├── InvalidType       something that is not an array at all    (also a TypeError)
-    └── IndexFileError    a damaged, truncated or foreign file     (also a ValueError)
+    ├── IndexFileError    a damaged, truncated or foreign file     (also a ValueError)
+    └── MissingExtra      an optional library is not installed     (also an ImportError)
 
     ScannliteWarning      no effect, or a recall out of reach       (a UserWarning)
 
@@ -18,6 +19,7 @@ __all__ = [
     "IndexFileError",
     "InvalidInput",
     "InvalidType",
+    "MissingExtra",
     "ScannliteError",
     "ScannliteWarning",
 ]
@@ -37,6 +39,10 @@ class InvalidType(ScannliteError, TypeError):
 
 class IndexFileError(ScannliteError, ValueError):
     """A file that is damaged, truncated, foreign, or of a newer format."""
+
+
+class MissingExtra(ScannliteError, ImportError):
+    """What was asked for needs a library that an extra of this package installs."""
 
 
 class ScannliteWarning(UserWarning):

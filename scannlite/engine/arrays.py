@@ -1,7 +1,8 @@
-"""What an index is made of, as arrays; and how those become what kernels read.
+"""What an index is made of, as arrays.
 
 ``IndexArrays`` is what a file holds and is validated once: when it was built here, by
-construction; when it came from a file, by ``check_arrays``. ``to_layout`` derives the rest.
+construction; when it came from a file, by ``check_arrays``. ``to_layout`` of ``engine.layout``
+derives the rest.
 """
 
 from __future__ import annotations
@@ -16,8 +17,6 @@ from scannlite.engine.options import ScaNNOptions
 from scannlite.errors import IndexFileError
 from scannlite.kernels.layout import (
     BLOCK_ROWS,
-    COSINE,
-    DOT_PRODUCT,
     LARGEST,
     LOOKUP_16,
     LOOKUP_256,
@@ -26,8 +25,6 @@ from scannlite.kernels.layout import (
     ROWS_HIGH,
     ROWS_LOW,
     SLACK,
-    SQUARED_L2,
-    Layout,
 )
 from scannlite.types import AnyArray, Codes, Floats, Leaves, Signed
 
@@ -37,10 +34,9 @@ __all__ = [
     "blocks_of",
     "check_arrays",
     "code_lines",
-    "to_layout",
+    "lookup_of",
+    "rows_kind_of",
 ]
-
-_METRICS = {"dot_product": DOT_PRODUCT, "squared_l2": SQUARED_L2, "cosine": COSINE}
 
 
 @dataclass(frozen=True)
@@ -104,12 +100,6 @@ def allocate(shape: tuple[int, ...], dtype: type[np.generic]) -> AnyArray:
     return raw[start : start + size].view(dtype).reshape(shape)
 
 
-def _settled(array: AnyArray, dtype: type[np.generic]) -> AnyArray:
-    settled = allocate(array.shape, dtype)
-    settled[...] = array
-    return settled
-
-
 def blocks_of(leaf_size: Leaves) -> tuple[Leaves, Leaves]:
     """The first block of each leaf (L + 1,) and the first row of each block (N + 1,)."""
     per_leaf = -(-leaf_size.astype(np.int64) // BLOCK_ROWS)
@@ -128,111 +118,20 @@ def code_lines(m: int, lookup: int, *, constants: bool) -> int:
     return m if lookup == LOOKUP_256 else 0
 
 
-def _lookup(options: ScaNNOptions) -> int:
-    return 0 if options.score_ah is None else options.score_ah.centers
+def lookup_of(options: ScaNNOptions) -> int:
+    """How rows are scanned: 0, LOOKUP_16 or LOOKUP_256; devices keep all codes in bytes."""
+    if options.device is not None and options.score_ah is not None:
+        return LOOKUP_256
+    return options.centers
 
 
-def _rows_kind(options: ScaNNOptions) -> int:
+def rows_kind_of(options: ScaNNOptions) -> int:
+    """How rows are kept: NO_ROWS, ROWS_FLOAT, ROWS_HIGH or ROWS_LOW."""
     if options.score_brute_force is not None:
         return ROWS_HIGH if options.score_brute_force.quantize else ROWS_FLOAT
     if options.reorder is None:
         return NO_ROWS
     return ROWS_HIGH if options.reorder.quantize else ROWS_LOW
-
-
-def _padded(array: AnyArray, length: int, dtype: type[np.generic]) -> AnyArray:
-    out = allocate((length, *array.shape[1:]), dtype)
-    out[: len(array)] = array
-    return out
-
-
-def _tiles(high: Signed) -> Signed:
-    """(L, d) to (ceil(L/64), ceil(d/4), 4, 16, 4)."""
-    L, d = high.shape
-    whole = np.zeros((-(-L // 64) * 64, -(-d // 4) * 4), np.int8)
-    whole[:L, :d] = high
-    tiles = whole.reshape(-1, 4, 16, whole.shape[1] // 4, 4).transpose(0, 3, 1, 2, 4)
-    return _settled(tiles, np.int8)
-
-
-def _dealt(values: AnyArray, m: int, b: int) -> Floats:
-    """(d, ...) to (ceil(m/16), b, 16, ...): blocks side by side."""
-    m16 = -(-m // 16) * 16
-    whole = np.zeros((m16 * b, *values.shape[1:]), np.float32)
-    whole[: len(values)] = values[: len(whole)]
-    return np.moveaxis(whole.reshape(m16 // 16, 16, b, *values.shape[1:]), 1, 2)
-
-
-def _codebook_tiles(codebooks: Floats) -> Floats:
-    """(m, c, b) to (ceil(m/16), c, b, 16)."""
-    m, c, b = codebooks.shape
-    flat = codebooks.transpose(0, 2, 1).reshape(m * b, c)
-    return _settled(_dealt(flat, m, b).transpose(0, 3, 1, 2), np.float32)
-
-
-def _bytes_of(rows: Floats) -> tuple[Signed, Floats]:
-    scale = np.abs(rows).max(axis=1, initial=0) / np.float32(127)
-    scale = np.where(scale < np.finfo(np.float32).tiny, np.float32(1), scale)
-    return np.rint(rows / scale[:, None]).astype(np.int8), scale
-
-
-def _rotation_tiles(rotation: Floats, m: int, b: int) -> tuple[Signed, Floats]:
-    """(e, d) to tiles of 64 kept dimensions in the order they are dealt to blocks, and scales."""
-    d = rotation.shape[1]
-    if not len(rotation):
-        return allocate((0, -(-d // 4), 4, 16, 4), np.int8), allocate((0,), np.float32)
-    dealt = _dealt(rotation, m, b).reshape(-1, d)
-    high, scale = _bytes_of(dealt)
-    return _tiles(high), _padded(scale, -(-len(dealt) // 64) * 64, np.float32)
-
-
-def to_layout(arrays: IndexArrays, options: ScaNNOptions) -> Layout:
-    """Everything kernels read, of arrays that are sound."""
-    L, d = arrays.centroids.shape
-    m, _, b = arrays.codebooks.shape
-    leaf_block, block_row = blocks_of(arrays.leaf_size)
-    high, scale = _bytes_of(arrays.centroids)
-    rotation, rotation_scale = _rotation_tiles(arrays.rotation, m, b)
-    half = np.square(arrays.centroids, dtype=np.float64).sum(axis=1).astype(np.float32) / 2
-    metric = _METRICS[options.distance_measure]
-    none = np.zeros(L, np.float32)
-    padded = -(-L // 64) * 64
-    return Layout(
-        d=d,
-        num_leaves=L,
-        num_rows=len(arrays.ids),
-        num_blocks=len(block_row) - 1,
-        metric=metric,
-        lookup=_lookup(options),
-        rows_kind=_rows_kind(options),
-        residual=int(options.residual),
-        rotated=int(len(arrays.rotation) > 0),
-        m=m,
-        b=b,
-        code_lines=arrays.codes.shape[1],
-        constant_unit=float(arrays.constant_unit[0]),
-        mean=_padded(arrays.mean, -(-d // 16) * 16, np.float32),
-        centroids=_tiles(high),
-        centroid_floats=_settled(arrays.centroids, np.float32),
-        centroid_scale=_padded(scale, padded, np.float32),
-        leaf_offset=_padded(-half if metric == SQUARED_L2 else none, padded, np.float32),
-        leaf_bias=_padded(arrays.leaf_bias, padded, np.float32),
-        leaf_block=_settled(leaf_block, np.int32),
-        block_row=_settled(block_row, np.int32),
-        rotation=rotation,
-        rotation_scale=rotation_scale,
-        codebooks=_codebook_tiles(arrays.codebooks),
-        variance=_settled(_dealt(arrays.variance[: m * b], m, b), np.float32),
-        codes=arrays.codes,
-        constants=arrays.constants,
-        row_high=arrays.row_high,
-        row_low=arrays.row_low,
-        row_terms=arrays.row_terms,
-        rows=arrays.rows,
-        ids=arrays.ids,
-        tails=_settled(np.repeat(np.array([0, 255], np.uint8), 64), np.uint8),
-        lanes=_settled(np.repeat(np.array([-1, 0], np.int32), 16), np.int32),
-    )
 
 
 def _expected_shapes(
@@ -241,13 +140,15 @@ def _expected_shapes(
     """The shape of every array, from options and from d, L, n as the file states them."""
     L, d = arrays["centroids"].shape
     n = int(arrays["leaf_size"].sum(dtype=np.int64))
-    kind, lookup = _rows_kind(options), _lookup(options)
+    kind, lookup = rows_kind_of(options), lookup_of(options)
     ah = options.score_ah
     kept = ah.projection if ah and ah.projection else 0
     e = kept or d
     b = min(ah.dimensions_per_block, e) if ah else 1
     m = -(-e // b) if ah else 0
-    squares = lookup > 0 and options.distance_measure == "squared_l2"
+    if options.device is not None and options.device.block_dims is not None:
+        b, m = max(options.device.block_dims), len(options.device.block_dims)
+    squares = lookup > 0 and options.distance_measure == "squared_l2" and options.device is None
     lines = code_lines(m, lookup, constants=options.corrected or squares)
     blocks = int((-(-arrays["leaf_size"].astype(np.int64) // BLOCK_ROWS)).sum())
     has_constants = squares and (kind == NO_ROWS or lookup == LOOKUP_256)
@@ -257,7 +158,7 @@ def _expected_shapes(
         "leaf_size": (L,),
         "leaf_bias": (L,),
         "rotation": (kept, d),
-        "codebooks": (m, lookup, b),
+        "codebooks": (m, options.centers, b),
         "variance": (e,),
         "constant_unit": (1,),
         "codes": (blocks, lines, 64) if lookup else (0, 0, 64),
@@ -284,7 +185,7 @@ def _check_sizes(arrays: dict[str, AnyArray], options: ScaNNOptions, path: str) 
 
 def _has_constant_line(options: ScaNNOptions) -> bool:
     squares = options.distance_measure == "squared_l2"
-    return _lookup(options) == LOOKUP_16 and (options.corrected or squares)
+    return lookup_of(options) == LOOKUP_16 and (options.corrected or squares)
 
 
 def check_arrays(found: dict[str, AnyArray], options: ScaNNOptions, path: str) -> IndexArrays:

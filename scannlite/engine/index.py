@@ -10,16 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from scannlite.engine.arrays import IndexArrays, check_arrays, to_layout
+from scannlite.engine.arrays import IndexArrays
 from scannlite.engine.build import build_arrays
 from scannlite.engine.choice import choose_options, options_for
 from scannlite.engine.door import as_queries, as_rows, as_whole, finite_floats
+from scannlite.engine.layout import to_layout
 from scannlite.engine.metadata import Metadata
 from scannlite.engine.options import ScaNNOptions
 from scannlite.engine.plan import Plan
+from scannlite.engine.storage import Stored, load, save
 from scannlite.engine.tuning import Tuning, tune
-from scannlite.errors import IndexFileError, InvalidInput, InvalidType
-from scannlite.files import container
+from scannlite.errors import InvalidInput, InvalidType
+from scannlite.files.index_file import RowMetadata
 from scannlite.types import Distance, Floats, Neighbors, Progress
 
 __all__ = ["Index"]
@@ -28,6 +30,14 @@ _FLOAT32, _INT64 = np.dtype(np.float32), np.dtype(np.int64)
 _MOST_NEIGHBORS = 2**31 - 1
 _BARE_CANDIDATES = 32  # beyond 2 k, where codes are all there is to order candidates by
 _new, _empty, _ndarray = tuple.__new__, np.empty, np.ndarray
+
+
+def _as_bytes(name: str, value: str | bytes) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    if not isinstance(value, str):
+        raise InvalidType(f"{name} must be str or bytes, got {type(value).__name__}.")
+    return value.encode("utf-8", "surrogatepass")
 
 
 def _no_progress(stage: str, done: int, total: int) -> None:
@@ -50,11 +60,16 @@ class Index:
     """
 
     def __init__(
-        self, options: ScaNNOptions, arrays: IndexArrays, metadata: Metadata | None = None
+        self,
+        options: ScaNNOptions,
+        arrays: IndexArrays,
+        metadata: Metadata | RowMetadata | None = None,
+        userinfo: bytes = b"",
     ) -> None:
         """For ``build`` and ``load``: arrays are taken as sound."""
         self._arrays = arrays
         self._metadata = metadata
+        self._userinfo = userinfo
         self._n, self._d = len(arrays.ids), int(arrays.centroids.shape[1])
         self._shape = (self._d,)
         self._plan = Plan(to_layout(arrays, options))
@@ -116,37 +131,58 @@ class Index:
         arrays = build_arrays(rows, options, seed, workers, progress or _no_progress)
         return cls(options, arrays, packed)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write everything to one file, whole or not at all; ``numpy.load`` can open it too.
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        userinfo: str | bytes | None = None,
+        embedder: str | os.PathLike[str] | None = None,
+        compression: bool = False,
+    ) -> None:
+        """Write everything to one file, whole or not at all.
 
-        Raises:
-            OSError: the file cannot be written; a file of that name stays as it was.
-        """
-        arrays = {name: getattr(self._arrays, name) for name in IndexArrays.__dataclass_fields__}
-        if self._metadata is not None:
-            arrays |= self._metadata.arrays()
-        container.write(path, arrays, {"options": self._options.to_dict()})
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str], *, verify: bool = True) -> Index:
-        """Open what ``save`` wrote, memory-mapped.
+        The name says what is written: ``.ldb`` the index file of phones, ``.tflite`` a model with
+        that inside, anything else the project's own format, which ``numpy.load`` can open too.
+        Only an index with ``options.device`` goes into the first two. There rows are numbered in
+        the order of the leaves, and those without metadata are given their number here as such.
 
         Args:
             path: of the file.
-            verify: check the checksum of every part, which reads the file once.
+            userinfo: anything for who loads the index; None for what it has.
+            embedder: for ``.tflite``, the model that the index goes into.
+            compression: for ``.ldb`` and ``.tflite``, whether to compress.
 
         Raises:
-            IndexFileError: the file is damaged, truncated, foreign, or of a newer format.
+            InvalidInput: that kind of file cannot hold this index, or an argument does not go
+                with it.
+            IndexFileError: the embedder is no model.
+            MissingExtra: a library that this kind needs is not installed.
+            OSError: the file cannot be written; a file of that name stays as it was.
+        """
+        info = self._userinfo if userinfo is None else _as_bytes("userinfo", userinfo)
+        stored = Stored(self._options, self._arrays, self._metadata, info)
+        save(path, stored, embedder=embedder, compression=compression)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, verify: bool = True) -> Index:
+        """Open what ``save`` wrote, or what other makers of ``.ldb`` and ``.tflite`` indexes did.
+
+        The project's own files stay memory-mapped. The metadata of the others is read when asked
+        for, as bytes.
+
+        Args:
+            path: of the file.
+            verify: check the checksum of every part, which reads the file once; those of ``.ldb``
+                and ``.tflite`` always are.
+
+        Raises:
+            IndexFileError: the file is damaged, truncated, foreign, of a newer format, or holds no
+                index that can be searched.
+            MissingExtra: a library that this kind needs is not installed.
             OSError: it cannot be read.
         """
-        arrays, header = container.read(path, verify=verify)
-        name = os.fspath(path)
-        try:
-            options = ScaNNOptions.from_dict(header["options"])
-        except (InvalidInput, KeyError, TypeError, AttributeError) as error:
-            raise IndexFileError(f"{name}: header: options cannot be read: {error}") from error
-        checked = check_arrays(arrays, options, name)
-        return cls(options, checked, Metadata.from_arrays(arrays, len(checked.ids), name))
+        stored = load(path, verify=verify)
+        return cls(stored.options, stored.arrays, stored.metadata, stored.userinfo)
 
     # --- what it is ------------------------------------------------------------------------------
 
@@ -164,9 +200,14 @@ class Index:
         return self._options
 
     @property
-    def metadata(self) -> Metadata | None:
+    def metadata(self) -> Metadata | RowMetadata | None:
         """What came with each row, by id, or None."""
         return self._metadata
+
+    @property
+    def userinfo(self) -> bytes:
+        """What the maker of the index wrote for who loads it."""
+        return self._userinfo
 
     @property
     def nbytes(self) -> int:
@@ -186,6 +227,8 @@ class Index:
             parts.append(f"{options.score_ah.hash_type} codes of {len(self._arrays.codebooks)}")
         if options.reorder:
             parts.append(f"best {self._R} scored again")
+        if options.device:
+            parts.append("as on devices")
         if options.score_brute_force:
             parts.append("int8 rows" if options.score_brute_force.quantize else "float rows")
         return f"<scannlite.Index {', '.join(parts)}, {self.nbytes / 1e6:.1f} MB>"

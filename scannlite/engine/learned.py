@@ -62,7 +62,7 @@ def learn(raw: Source, options: ScaNNOptions, rng: np.random.Generator, threads:
     sizes = [part.training_sample_size for part in (tree, ah) if part]
     sample = raw.sample(max(sizes, default=1), rng)
     mean = raw.mean
-    if options.distance_measure == "squared_l2":
+    if options.distance_measure == "squared_l2" and options.device is None:
         mean = _grid_mean(sample)
         sample -= mean
     lengths = norms(sample)
@@ -82,20 +82,23 @@ def learn(raw: Source, options: ScaNNOptions, rng: np.random.Generator, threads:
     rows = sample[:: max(1, len(sample) // ah.training_sample_size)][: ah.training_sample_size]
     if options.residual:
         take_off(learned.centroids, rows)
-    return _with_codebooks(learned, rows, ah, rng, threads)
+    return _with_codebooks(learned, rows, options, rng, threads)
 
 
 def _with_codebooks(
-    learned: Learned, rows: Floats, ah: ScoreAH, rng: np.random.Generator, threads: int
+    learned: Learned, rows: Floats, options: ScaNNOptions, rng: np.random.Generator, threads: int
 ) -> Learned:
     """With what codes are made by, from rows that are used up."""
+    ah = options.score_ah
+    if ah is None:
+        return learned
     b = min(ah.dimensions_per_block, ah.projection or rows.shape[1])
     rotation = learned.rotation
     if ah.projection is not None:
         rotation = balanced_rotation(rows, ah.projection, b)
         rows = _rotate_in_place(rows, rotation)
     codebooks = train_codebooks(
-        rows, b, ah.centers, iterations=ah.training_iterations, rng=rng, threads=threads
+        rows, b, options.centers, iterations=ah.training_iterations, rng=rng, threads=threads
     )
     return replace(learned, rotation=rotation, codebooks=codebooks, variance=_variance(rows))
 

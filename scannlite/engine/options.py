@@ -11,7 +11,7 @@ import math
 import numbers
 import operator
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -19,10 +19,11 @@ import numpy as np
 from scannlite.errors import InvalidInput
 from scannlite.types import Distance
 
-__all__ = ["Reorder", "ScaNNOptions", "ScoreAH", "ScoreBruteForce", "Tree"]
+__all__ = ["Device", "LookupType", "Reorder", "ScaNNOptions", "ScoreAH", "ScoreBruteForce", "Tree"]
 
 HashType = Literal["lut16", "lut256"]
 EtaFormula = Literal["exact", "asymptotic"]
+LookupType = Literal["float", "int16", "int8"]
 
 
 def _whole(owner: str, name: str, value: object, least: int) -> None:
@@ -184,6 +185,53 @@ class Reorder:
 
 
 @dataclass(frozen=True)
+class Device:
+    """Keep and score rows as the searcher on phones does, so that its files can hold the index.
+
+    ``ScaNNOptions.for_device`` gives it. The fields beyond the first are what a file may say that
+    was not made here.
+
+    Attributes:
+        lookup_type: numbers of the lookup tables: ``"int8"``, as Model Maker has it, ``"int16"`` or
+            ``"float"``.
+        num_centers: c, centers a block, where they are not as many as the hash type has.
+        block_dims: dimensions of each block, where they are not all alike but for the last.
+        partition_distance: what ranks leaves, where it is not the distance measure.
+        search_fraction: of the leaves, as a file says it; None writes what gives exactly
+            ``num_leaves_to_search``.
+    """
+
+    lookup_type: LookupType = "int8"
+    num_centers: int | None = None
+    block_dims: tuple[int, ...] | None = None
+    partition_distance: Distance | None = None
+    search_fraction: float | None = None
+
+    def __post_init__(self) -> None:
+        _choice("Device", "lookup_type", self.lookup_type, get_args(LookupType))
+        if self.num_centers is not None:
+            _whole("Device", "num_centers", self.num_centers, 1)
+            if self.num_centers > 256:
+                raise InvalidInput(
+                    f"Device.num_centers must be from 1 to 256, got {self.num_centers}."
+                )
+        if self.block_dims is not None:
+            object.__setattr__(self, "block_dims", tuple(self.block_dims))
+            for dims in self.block_dims:
+                _whole("Device", "block_dims", dims, 1)
+        if self.partition_distance is not None:
+            _choice("Device", "partition_distance", self.partition_distance, DEVICE_DISTANCES)
+        fraction = self.search_fraction
+        if fraction is not None and not (isinstance(fraction, (int, float)) and fraction > 0):
+            raise InvalidInput(
+                f"Device.search_fraction must be a number above 0 or None, got {fraction!r}."
+            )
+
+
+DEVICE_DISTANCES = ("dot_product", "squared_l2")
+
+
+@dataclass(frozen=True)
 class ScaNNOptions:
     """Everything a build decides.
 
@@ -193,6 +241,7 @@ class ScaNNOptions:
         score_ah: codes; exactly one of ``score_ah`` and ``score_brute_force`` is given.
         score_brute_force: no codes.
         reorder: rescoring of what the codes found, or None.
+        device: for the files of phones, or None.
     """
 
     distance_measure: Distance
@@ -200,6 +249,7 @@ class ScaNNOptions:
     score_ah: ScoreAH | None = None
     score_brute_force: ScoreBruteForce | None = None
     reorder: Reorder | None = None
+    device: Device | None = None
 
     def __post_init__(self) -> None:
         _choice("ScaNNOptions", "distance_measure", self.distance_measure, get_args(Distance))
@@ -225,6 +275,56 @@ class ScaNNOptions:
             raise InvalidInput(
                 "ScoreAH.residual_quantization must be False or None without a tree, got True."
             )
+        if self.device is not None and self.beyond_devices:
+            raise InvalidInput(
+                "ScaNNOptions.device must be None with what device files cannot hold, got "
+                f"{', '.join(self.beyond_devices)}: for_device() leaves it out."
+            )
+
+    @property
+    def beyond_devices(self) -> list[str]:
+        """What of these options the files of phones cannot hold, in words."""
+        ah, exact = self.score_ah, self.score_brute_force
+        found = {
+            "cosine distances": self.distance_measure == "cosine",
+            "residual codes": self.residual,
+            "rotated codes": ah is not None and ah.projection is not None,
+            "rescoring": self.reorder is not None,
+            "int8 vectors": exact is not None and exact.quantize,
+        }
+        return [words for words, there in found.items() if there]
+
+    def for_device(self) -> ScaNNOptions:
+        """These options less what the files of phones (``.ldb``, ``.tflite``) cannot hold.
+
+        Codes get 8 bits a block and describe the rows themselves; nothing is scored again.
+
+        Raises:
+            InvalidInput: the distance measure is ``"cosine"``, which devices do not know.
+        """
+        if self.distance_measure == "cosine":
+            raise InvalidInput(
+                "ScaNNOptions.distance_measure must be 'dot_product' or 'squared_l2' for devices, "
+                "got 'cosine': bring rows and queries to length 1 and take 'dot_product'."
+            )
+        ah = self.score_ah and replace(
+            self.score_ah, hash_type="lut256", residual_quantization=False, projection=None
+        )
+        exact = self.score_brute_force and ScoreBruteForce()
+        return ScaNNOptions(
+            self.distance_measure,
+            self.tree,
+            score_ah=ah,
+            score_brute_force=exact,
+            device=self.device or Device(),
+        )
+
+    @property
+    def centers(self) -> int:
+        """c, the centers a block; 0 without codes."""
+        if self.score_ah is None:
+            return 0
+        return (self.device and self.device.num_centers) or self.score_ah.centers
 
     @property
     def residual(self) -> bool:
@@ -274,4 +374,5 @@ _PARTS: dict[str, type[Any]] = {
     "score_ah": ScoreAH,
     "score_brute_force": ScoreBruteForce,
     "reorder": Reorder,
+    "device": Device,
 }

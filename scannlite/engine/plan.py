@@ -20,6 +20,13 @@ __all__ = ["Plan"]
 Kernel = Callable[..., Any]
 
 
+def _kernel_of(layout: Layout) -> tuple[str, str]:
+    """The module and the name of the kernel that searches a layout."""
+    if layout.device:
+        return "device", "search_on_device"
+    return "search", "search_by_codes" if layout.lookup == LOOKUP_16 else "search_by_scores"
+
+
 class Plan:
     """A layout and what searches it.
 
@@ -33,18 +40,16 @@ class Plan:
     __slots__ = ("_kept", "_size", "address", "compiled", "free", "layout", "many", "one")
 
     def __init__(self, layout: Layout) -> None:
-        kernels = implementation("search")
-        by_codes = layout.lookup == LOOKUP_16
+        room, name = _kernel_of(layout)
+        kernels = implementation(room)
         self.layout = layout
         self.compiled = compiled()
-        self.one: Kernel = kernels.search_by_codes if by_codes else kernels.search_by_scores
+        self.one: Kernel = getattr(kernels, name)
         self.free: list[int] = []
         self.address = 0
         self._kept: list[AnyArray] = []
         if self.compiled:
-            self.many: Kernel = (
-                kernels.search_by_codes_many if by_codes else kernels.search_by_scores_many
-            )
+            self.many: Kernel = getattr(kernels, f"{name}_many")
             block = pack(layout)
             self.address = block.ctypes.data
             self._size = regions(layout)[1]

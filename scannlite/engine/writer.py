@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scannlite.engine.arrays import IndexArrays, allocate, blocks_of, code_lines
+from scannlite.engine.arrays import IndexArrays, allocate, blocks_of, code_lines, lookup_of
 from scannlite.engine.learned import Learned, rotate, weights
 from scannlite.engine.options import ScaNNOptions
 from scannlite.engine.source import Source
+from scannlite.kernels.layout import LOOKUP_16, LOOKUP_256
 from scannlite.learning.encode import encode, encode_anisotropic
 from scannlite.learning.partition import group_by_leaf
 from scannlite.learning.rows import norms
@@ -66,7 +67,7 @@ class _Writer:
             rows = source.read(chunk)
             if self.options.score_ah is not None:
                 codes = self._encode(rows, leaf[chunk])
-                lanes.write(arrays.codes, codes, chunk, self.options.score_ah.centers)
+                lanes.write(arrays.codes, codes, chunk, lookup_of(self.options))
                 if self._has_constants:
                     constants[place[chunk]] = self._constants(rows, codes, leaf[chunk])
             if self.options.distance_measure == "dot_product":
@@ -82,7 +83,7 @@ class _Writer:
     def _squares(self) -> bool:
         """Whether half a row's square is part of its score."""
         ah, measure = self.options.score_ah, self.options.distance_measure
-        return ah is not None and measure == "squared_l2"
+        return ah is not None and measure == "squared_l2" and self.options.device is None
 
     @property
     def _has_constants(self) -> bool:
@@ -102,7 +103,7 @@ class _Writer:
         a leaf is worth what its rows can reach beyond their mean: half a standard deviation.
         """
         L, d = self.learned.centroids.shape
-        if self.options.distance_measure == "squared_l2":
+        if self.options.distance_measure == "squared_l2" or self.options.device is not None:
             return np.zeros(L, np.float32)
         if self.learned.norm is None:
             deviation = np.sqrt(spread / np.maximum(leaf_size, 1) / d)
@@ -113,10 +114,10 @@ class _Writer:
     def _empty_arrays(self, n: int, leaf_size: Leaves) -> IndexArrays:
         options, d = self.options, self.learned.centroids.shape[1]
         ah, exact, reorder = options.score_ah, options.score_brute_force, options.reorder
-        m, centers = len(self.learned.codebooks), ah.centers if ah else 0
-        lines = code_lines(m, centers, constants=self._has_constants)
+        m, lookup = len(self.learned.codebooks), lookup_of(options)
+        lines = code_lines(m, lookup, constants=self._has_constants)
         blocks = int(blocks_of(leaf_size)[0][-1]) if ah else 0
-        keeps_constants = self._squares and (reorder is None or centers == 256)
+        keeps_constants = self._squares and (reorder is None or lookup == LOOKUP_256)
         high = n if reorder is not None or (exact is not None and exact.quantize) else 0
         low = n if reorder is not None and not reorder.quantize else 0
         floats = n if exact is not None and not exact.quantize else 0
@@ -230,9 +231,9 @@ class _Lanes:
         within = place - first[leaf]
         return cls(leaf_block[leaf] + (within >> 6), within & 63)
 
-    def write(self, out: Codes, codes: Codes, rows: slice, centers: int) -> None:
+    def write(self, out: Codes, codes: Codes, rows: slice, lookup: int) -> None:
         """Put the codes (n, m) of some rows into their lanes."""
-        if centers == 16:
+        if lookup == LOOKUP_16:
             pairs = np.zeros((len(codes), -(-codes.shape[1] // 2) * 2), np.uint8)
             pairs[:, : codes.shape[1]] = codes
             codes = pairs[:, ::2] | pairs[:, 1::2] << 4

@@ -19,6 +19,9 @@ __all__ = [
     "BISECTIONS",
     "BLOCK_ROWS",
     "COSINE",
+    "DEVICE_FLOAT",
+    "DEVICE_INT8",
+    "DEVICE_INT16",
     "DOT_PRODUCT",
     "EXCEEDS",
     "FIELDS",
@@ -26,14 +29,19 @@ __all__ = [
     "LARGEST",
     "LEAST",
     "LEAST_SPAN",
+    "LEAST_STEP",
+    "LONG_BLOCK",
+    "LONG_COLUMN",
     "LOOKUP_16",
     "LOOKUP_256",
     "MANY_FINALISTS",
+    "MANY_LEAVES",
     "NO_ROWS",
     "REGIONS",
     "ROWS_FLOAT",
     "ROWS_HIGH",
     "ROWS_LOW",
+    "SHORT_COLUMN",
     "SLACK",
     "SLOTS",
     "SPARE_FINALISTS",
@@ -53,9 +61,16 @@ NO_ROWS, ROWS_FLOAT, ROWS_HIGH, ROWS_LOW = 0, 1, 2, 3
 # How rows are scanned: 16-center codes, 256-center codes; 0 for the rows themselves.
 LOOKUP_16, LOOKUP_256 = 16, 256
 
+# Numbers of the lookup tables of an index that is scored as on phones; 0 for any other index.
+DEVICE_FLOAT, DEVICE_INT16, DEVICE_INT8 = 1, 2, 3
+
 BLOCK_ROWS = 64  # rows scanned together: the bytes of the widest register
 SLACK = 64  # readable bytes that follow every array a kernel gets
 FINE = 1 / 65534  # one step of a row's 16-bit remainder, in steps of its byte
+LONG_BLOCK = 128  # dimensions from which on a device sums products by columns
+LONG_COLUMN, SHORT_COLUMN = 16, 4  # dimensions a column; the latter with ...
+MANY_LEAVES = 8000  # ... so many leaves
+LEAST_STEP = 2.0**-23  # what a device's entries span at least when they are cut
 LEAST = 1e-30  # a query none of whose values is larger is taken as zero
 LEAST_SPAN = 1e-20  # scores that span less are not told apart by bytes
 EXCEEDS = 3.0  # standard deviations by which neighbours outdo the best leaf's centroid
@@ -87,6 +102,10 @@ class Layout(NamedTuple):
         m: blocks of dimensions.
         b: dimensions a block.
         code_lines: 64-byte lines of codes a block of rows.
+        device: 0, or DEVICE_FLOAT, DEVICE_INT16 or DEVICE_INT8.
+        leaf_metric: DOT_PRODUCT or SQUARED_L2, by which a device ranks leaves.
+        centers: c, of a device's codebooks.
+        group: blocks of dimensions that a device sums in whole numbers.
         constant_unit: what one step of a row's constant byte is worth, of the score a neighbour may
             have for DOT_PRODUCT; 0 without that byte.
         mean: (d,) float32, taken off queries of SQUARED_L2, else zeros; padded to 16.
@@ -104,6 +123,12 @@ class Layout(NamedTuple):
         rotation_scale: float32, for each kept dimension as dealt; or empty.
         codebooks: (ceil(m/16), c, b, 16) float32, lane j of group g being block 16g + j.
         variance: (ceil(m/16), b, 16) float32, of what is encoded, dimension by dimension.
+        leaf_tiles: (ceil(L/64), d, 64) float32, of a device: 64 centroids side by side; or empty.
+        leaf_squares: (L padded to 64,) float32, their squared norms; or empty.
+        block_dims: (m,) int32, of a device: dimensions of each block; or empty.
+        entry_tiles: (m, b, c padded to 16) float32, of a device: all centers side by side, the
+            first again beyond c; or empty.
+        entry_squares: (m, c padded to 16) float32, their squared norms; or empty.
         codes: (N, code_lines, 64) uint8. LOOKUP_16: line j has the codes of blocks 2j (low nibble)
             and 2j + 1 (high), in pairs of lines; then, where constant_unit is not 0, one line of
             each row's constant in those units. LOOKUP_256: line j has the codes of block j.
@@ -129,6 +154,10 @@ class Layout(NamedTuple):
     m: int
     b: int
     code_lines: int
+    device: int
+    leaf_metric: int
+    centers: int
+    group: int
     constant_unit: float
     mean: Floats
     centroids: Signed
@@ -142,6 +171,11 @@ class Layout(NamedTuple):
     rotation_scale: Floats
     codebooks: Floats
     variance: Floats
+    leaf_tiles: Floats
+    leaf_squares: Floats
+    block_dims: Leaves
+    entry_tiles: Floats
+    entry_squares: Floats
     codes: Codes
     constants: Floats
     row_high: Signed
@@ -201,7 +235,7 @@ def regions(layout: Layout) -> tuple[dict[str, int], int]:
         "leaf_bytes": leaves,
         "leaves": 4 * leaves,
         "entries": 4 * m16 * (centers + 1),
-        "tables": m16 * max(centers, 16) + 256,
+        "tables": m16 * max(centers, 16) * (2 if layout.device == DEVICE_INT16 else 1) + 256,
         "list_block": 4 * listed,
         "list_start": 4 * listed,
         "list_offset": 4 * listed,

@@ -53,7 +53,7 @@ _CLASS = 64  # leaves that share a byte and are few enough to be compared one by
 
 
 @inlined
-def _copy_query(P: int, W: int, q: int) -> Any:
+def copy_query(P: int, W: int, q: int) -> Any:
     """Into the workspace, checked; the zeros beyond d stay. The largest magnitude, or -1."""
     d = number(P, "d")
     y = region(P, W, "query")
@@ -112,7 +112,7 @@ def prepare_query(P: int, W: int, q: int) -> Any:
     d = number(P, "d")
     metric = number(P, "metric")
     y = region(P, W, "query")
-    largest = _copy_query(P, W, q)
+    largest = copy_query(P, W, q)
     if largest < _f4(0):
         return _f4(-1), np.int32(0)
     if metric == SQUARED_L2:
@@ -190,12 +190,11 @@ def _store_ranks(P: int, W: int, at: int, total: Any, step: Any, lean: Any) -> N
 def rank_leaves(P: int, W: int, worth: float, total: Any) -> Any:
     """Score every centroid: ``offset`` is where a leaf's rows start, ``rank`` orders leaves.
 
-    Lanes beyond L are given the first leaf's rank. Returns the highest and lowest rank.
+    Returns the highest and lowest rank.
     """
     num_leaves = number(P, "num_leaves")
     quads = (number(P, "d") + 3) // 4
     tile = number(P, "centroids")
-    rank = region(P, W, "rank")
     high = region(P, W, "query_high")
     less = splat_i32(-dot_excess() * total)
     step = splat_f32(worth)
@@ -208,6 +207,14 @@ def rank_leaves(P: int, W: int, worth: float, total: Any) -> Any:
         _store_ranks(P, W, 4 * g + 64, t1, step, lean)
         _store_ranks(P, W, 4 * g + 128, t2, step, lean)
         _store_ranks(P, W, 4 * g + 192, t3, step, lean)
+    return rank_range(P, W)
+
+
+@inlined
+def rank_range(P: int, W: int) -> Any:
+    """The highest and lowest rank; lanes beyond L are given the first leaf's."""
+    num_leaves = number(P, "num_leaves")
+    rank = region(P, W, "rank")
     first = load_f32(rank)
     for leaf in range(num_leaves, (num_leaves + 63) // 64 * 64):
         store_f32(rank + 4 * leaf, first)

@@ -42,6 +42,7 @@ __all__ = [
     "float_distance",
     "float_products",
     "float_squares",
+    "negate_scores",
     "places_to_rows",
     "score_distances",
     "score_rows",
@@ -235,6 +236,16 @@ def score_distances(P: int, W: int, n: int) -> None:
         x = load_f32(scores + 4 * i)
         x = max(norm - _f4(2) * x, _f4(0)) if metric == SQUARED_L2 else _distance(metric, x)
         store_f32(scores + 4 * i, x)
+        store_i32(numbers + 4 * i, load_i32(ids + 4 * _i8(load_i32(found + 4 * i))))
+
+
+@inlined
+def negate_scores(P: int, W: int, n: int) -> None:
+    """Scores of n found rows that are distances but for the sign become those, and rows ids."""
+    numbers, found = region(P, W, "found_id"), region(P, W, "found")
+    scores, ids = region(P, W, "found_score"), number(P, "ids")
+    for i in range(n):
+        store_f32(scores + 4 * i, -load_f32(scores + 4 * i))
         store_i32(numbers + 4 * i, load_i32(ids + 4 * _i8(load_i32(found + 4 * i))))
 
 

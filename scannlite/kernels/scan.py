@@ -65,6 +65,7 @@ __all__ = [
     "scan_codes256",
     "scan_rows",
     "spread_entries",
+    "void_lanes",
 ]
 
 _f4: Any = np.float32
@@ -355,7 +356,7 @@ def scan_codes16(P: int, W: int, blocks: int) -> None:
 
 
 @inlined
-def _void_lanes(scores: int, start: Any) -> None:
+def void_lanes(scores: int, start: Any) -> None:
     """Scores of -inf for the void lanes of a block."""
     for lane in range(64 - _i8(start >> 8), 64):
         store_f32(scores + 4 * lane, _f4(-np.inf))
@@ -397,7 +398,7 @@ def scan_codes256(P: int, W: int, blocks: int, worth: float) -> None:
         _store_sums(place + 64, s1, by, start, row + 64)
         _store_sums(place + 128, s2, by, start, row + 128)
         _store_sums(place + 192, s3, by, start, row + 192)
-        _void_lanes(out + 256 * i, load_i32(starts + 4 * i))
+        void_lanes(out + 256 * i, load_i32(starts + 4 * i))
 
 
 @inlined
@@ -415,4 +416,4 @@ def scan_rows(P: int, W: int, blocks: int, worth: float, total: Any) -> None:
             else:
                 x = byte_score(P, W, first + lane, worth, total)
             store_f32(out + 256 * i + 4 * lane, x)
-        _void_lanes(out + 256 * i, start)
+        void_lanes(out + 256 * i, start)

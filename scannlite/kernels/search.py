@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from scannlite.kernels.block import number, real, region
+from scannlite.kernels.block import number, real
 from scannlite.kernels.jit import inlined, kernel
 from scannlite.kernels.layout import (
     BAD_QUERY,
@@ -27,6 +27,7 @@ from scannlite.kernels.query import choose_leaves, prepare_query, rank_leaves, r
 from scannlite.kernels.rescore import (
     entry_scores,
     exact_distances,
+    negate_scores,
     places_to_rows,
     score_distances,
     score_rows,
@@ -44,14 +45,19 @@ from scannlite.kernels.scan import (
     scan_rows,
     spread_entries,
 )
-from scannlite.kernels.select import keep_best, place, scores_to_bytes, select_bytes
-from scannlite.kernels.simd import address_of, load_f32, load_i32, store_f32, store_i32
+from scannlite.kernels.select import (
+    gather_scores,
+    keep_best,
+    place,
+    scores_to_bytes,
+    select_bytes,
+)
+from scannlite.kernels.simd import address_of
 from scannlite.types import Floats, Ids
 
 __all__ = ["search_by_codes", "search_by_codes_many", "search_by_scores", "search_by_scores_many"]
 
 _f4: Any = np.float32
-_i8: Any = np.int64
 _SPREAD, _EXCEEDS = np.float32(SPREAD), np.float32(EXCEEDS)
 
 
@@ -127,14 +133,6 @@ def _by_codes(P: int, W: int, q: int, k: int, p: int, R: int, distances: int, id
 
 
 @inlined
-def _gather_scores(P: int, W: int, n: int) -> None:
-    found, out = region(P, W, "found"), region(P, W, "found_score")
-    scores = region(P, W, "scores")
-    for i in range(n):
-        store_f32(out + 4 * i, load_f32(scores + 4 * _i8(load_i32(found + 4 * i))))
-
-
-@inlined
 def _by_scores(P: int, W: int, q: int, k: int, p: int, R: int, distances: int, ids: int) -> int:
     worth, total = prepare_query(P, W, q)
     if worth < _f4(0):
@@ -157,7 +155,7 @@ def _by_scores(P: int, W: int, q: int, k: int, p: int, R: int, distances: int, i
         wanted = k if kind == ROWS_FLOAT else k + (k >> 2) + SPARE_FINALISTS
     scores_to_bytes(P, W, blocks)
     n = select_bytes(P, W, blocks, wanted, True)
-    _gather_scores(P, W, n)
+    gather_scores(P, W, n)
     n = keep_best(P, W, n, wanted, wanted >> 3)
     places_to_rows(P, W, n)
     if coded and kind != NO_ROWS:
@@ -166,21 +164,11 @@ def _by_scores(P: int, W: int, q: int, k: int, p: int, R: int, distances: int, i
     if coded:
         score_distances(P, W, n)
     elif kind == ROWS_FLOAT:
-        _negate_scores(P, W, n)
+        negate_scores(P, W, n)
     else:
         exact_distances(P, W, n)
     place(P, W, n, k, distances, ids)
     return 0
-
-
-@inlined
-def _negate_scores(P: int, W: int, n: int) -> None:
-    """Scores of float rows are distances but for the sign."""
-    numbers, found = region(P, W, "found_id"), region(P, W, "found")
-    scores, ids = region(P, W, "found_score"), number(P, "ids")
-    for i in range(n):
-        store_f32(scores + 4 * i, -load_f32(scores + 4 * i))
-        store_i32(numbers + 4 * i, load_i32(ids + 4 * _i8(load_i32(found + 4 * i))))
 
 
 @kernel

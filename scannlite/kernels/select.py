@@ -44,7 +44,15 @@ from scannlite.kernels.simd import (
     widen_u8,
 )
 
-__all__ = ["extract", "keep_best", "lowest_byte", "place", "scores_to_bytes", "select_bytes"]
+__all__ = [
+    "extract",
+    "gather_scores",
+    "keep_best",
+    "lowest_byte",
+    "place",
+    "scores_to_bytes",
+    "select_bytes",
+]
 
 _f4: Any = np.float32
 _i8: Any = np.int64
@@ -191,6 +199,15 @@ def scores_to_bytes(P: int, W: int, lines: int) -> None:
             lane = count_trailing_zeros(holes)
             holes &= holes - np.uint64(1)
             store_u8(bytes_ + i + lane, np.uint8(_VOID))
+
+
+@inlined
+def gather_scores(P: int, W: int, n: int) -> None:
+    """The scores of n found places."""
+    found, out = region(P, W, "found"), region(P, W, "found_score")
+    scores = region(P, W, "scores")
+    for i in range(n):
+        store_f32(out + 4 * i, load_f32(scores + 4 * _i8(load_i32(found + 4 * i))))
 
 
 @inlined

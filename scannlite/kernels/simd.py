@@ -27,6 +27,7 @@ __all__ = [
     "add_f32",
     "add_i32",
     "add_saturating",
+    "add_u16",
     "address_of",
     "at_least",
     "at_most",
@@ -39,6 +40,7 @@ __all__ = [
     "dot4",
     "dot_excess",
     "equal_f32",
+    "gather_f32",
     "has_compress",
     "keep_f32",
     "lane_numbers",
@@ -60,6 +62,7 @@ __all__ = [
     "min_lane",
     "min_u8",
     "multiply_f32",
+    "odd_bytes",
     "pack4",
     "population",
     "prefetch",
@@ -67,8 +70,10 @@ __all__ = [
     "quarter_1",
     "quarter_2",
     "quarter_3",
+    "raise_bytes",
     "round_away",
     "round_to_i32",
+    "shift_down",
     "splat_f32",
     "splat_i32",
     "splat_u8",
@@ -83,6 +88,11 @@ __all__ = [
     "sum_lanes",
     "sum_lanes_i32",
     "to_f32",
+    "truncate_to_i32",
+    "wide_sums_0",
+    "wide_sums_1",
+    "wide_sums_2",
+    "wide_sums_3",
     "widen_i8",
     "widen_i16",
     "widen_u8",
@@ -477,6 +487,40 @@ def _tbl256(builder: Any, where: Any, codes: Any) -> Any:
     return found
 
 
+@_emits(u8x64, u8x64, u8x64)
+def add_u16(context: Any, builder: Any, x: Any, y: Any) -> Any:  # noqa: ARG001
+    """X + y of 32 pairs of bytes, each a 16-bit number."""
+    total = builder.add(builder.bitcast(x, _H), builder.bitcast(y, _H))
+    return builder.bitcast(total, _B)
+
+
+@_emits(u8x64, u8x64)
+def odd_bytes(context: Any, builder: Any, x: Any) -> Any:  # noqa: ARG001
+    """The higher byte of each pair, in the place of the lower."""
+    return builder.bitcast(builder.lshr(builder.bitcast(x, _H), _constant(_H, 8)), _B)
+
+
+@_emits(u8x64, u8x64)
+def raise_bytes(context: Any, builder: Any, x: Any) -> Any:  # noqa: ARG001
+    """The lower byte of each pair, in the place of the higher."""
+    return builder.bitcast(builder.shl(builder.bitcast(x, _H), _constant(_H, 8)), _B)
+
+
+def _wide_sums(place: int) -> Any:
+    @_emits(i32x16, u8x64, u8x64)
+    def wide_sums(context: Any, builder: Any, pairs: Any, odd: Any) -> Any:  # noqa: ARG001
+        """16 of 64 sums, from sums of pairs as 16-bit numbers and sums of the odd bytes alone."""
+        odd = builder.bitcast(odd, _H)
+        even = builder.sub(builder.bitcast(pairs, _H), builder.shl(odd, _constant(_H, 8)))
+        lanes = [lane for i in range(8 * place, 8 * place + 8) for lane in (i, 32 + i)]
+        return builder.zext(_shuffle(builder, even, odd, lanes), _W)
+
+    return wide_sums
+
+
+wide_sums_0, wide_sums_1, wide_sums_2, wide_sums_3 = (_wide_sums(place) for place in range(4))
+
+
 def _quarter(place: int) -> Any:
     @_emits(i32x16, u8x64)
     def quarter(context: Any, builder: Any, x: Any) -> Any:  # noqa: ARG001
@@ -637,6 +681,18 @@ def round_to_i32(context: Any, builder: Any, x: Any) -> Any:  # noqa: ARG001
     return builder.fptosi(_call(builder, "llvm.rint.v16f32", _F, x), _W)
 
 
+@_emits(i32x16, f32x16)
+def truncate_to_i32(context: Any, builder: Any, x: Any) -> Any:  # noqa: ARG001
+    """To the next whole number towards zero."""
+    return builder.fptosi(x, _W)
+
+
+@_emits(i32x16, i32x16)
+def shift_down(context: Any, builder: Any, x: Any) -> Any:  # noqa: ARG001
+    """Without the lowest byte."""
+    return builder.lshr(x, _constant(_W, 8))
+
+
 # --- float32 -------------------------------------------------------------------------------------
 
 
@@ -674,6 +730,17 @@ def magnitude(context: Any, builder: Any, x: Any) -> Any:  # noqa: ARG001
     """|x|."""
     bits = builder.and_(builder.bitcast(x, _W), _constant(_W, 0x7FFFFFFF))
     return builder.bitcast(bits, _F)
+
+
+@_emits(f32x16, address, i32x16)
+def gather_f32(context: Any, builder: Any, where: Any, places: Any) -> Any:  # noqa: ARG001
+    """The numbers at 16 places of an array at an address."""
+    found = ir.Constant(_F, ir.Undefined)
+    for lane in range(16):
+        place = builder.zext(builder.extract_element(places, I32(lane)), I64)
+        number = _load(builder, builder.add(where, builder.shl(place, I64(2))), F32)
+        found = builder.insert_element(found, number, I32(lane))
+    return found
 
 
 def _comparison(operator: str) -> Any:

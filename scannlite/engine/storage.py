@@ -1,0 +1,197 @@
+"""An index as a file: the project's own, the one phones read, or the latter inside a model.
+
+What is read is told from the first bytes of a file, what is written from its name.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import numpy as np
+
+from scannlite.engine import device
+from scannlite.engine.arrays import IndexArrays, check_arrays
+from scannlite.engine.metadata import Metadata
+from scannlite.engine.options import ScaNNOptions
+from scannlite.errors import IndexFileError, InvalidInput
+from scannlite.files import container, index_file, model_file, sstable
+from scannlite.files.atomic import replacing
+from scannlite.files.index_file import RowMetadata
+from scannlite.files.span import Span
+from scannlite.files.stored_zip import map_file
+from scannlite.types import AnyArray
+
+__all__ = ["Kind", "Stored", "device_table", "kind_named", "kind_of", "load", "mapped", "save"]
+
+Kind = Literal["npz", "ldb", "tflite"]
+
+_ZIP = b"PK\x03\x04"
+_USERINFO = "userinfo"
+_SUFFIXES: dict[str, Kind] = {".ldb": "ldb", ".tflite": "tflite"}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """All that a file keeps of an index.
+
+    Attributes:
+        options: what was built.
+        arrays: the index.
+        metadata: of each row, or None.
+        userinfo: whatever its maker wrote for who loads it.
+    """
+
+    options: ScaNNOptions
+    arrays: IndexArrays
+    metadata: Metadata | RowMetadata | None = None
+    userinfo: bytes = b""
+
+
+def kind_of(path: str | os.PathLike[str]) -> Kind:
+    """What kind of file there is, by its first and last bytes; damaged ones go by their name."""
+    with Path(path).open("rb") as file:
+        head = file.read(8)
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 8))
+        tail = file.read(8)
+    if head[:4] == _ZIP:
+        return "npz"
+    if model_file.is_model(head):
+        return "tflite"
+    return "ldb" if tail == sstable.MAGIC else kind_named(path)
+
+
+def kind_named(path: str | os.PathLike[str]) -> Kind:
+    """What kind of file a name asks for."""
+    return _SUFFIXES.get(Path(path).suffix.lower(), "npz")
+
+
+def mapped(path: str | os.PathLike[str]) -> Span:
+    """All bytes of a file, memory-mapped."""
+    file = map_file(os.fspath(path))
+    return Span(file.path, memoryview(file.data))
+
+
+# ---- reading -----------------------------------------------------------------------------------
+
+
+def load(path: str | os.PathLike[str], *, verify: bool = True) -> Stored:
+    """Read an index file of any kind.
+
+    Raises:
+        IndexFileError: the file is damaged, truncated, foreign, of a newer format, or holds no
+            index that can be searched.
+        MissingExtra: a library that this kind needs is not installed.
+        OSError: it cannot be read.
+    """
+    if kind_of(path) == "npz":
+        return _load_container(path, verify=verify)
+    file = index_file.read(device_table(path))
+    options, arrays = device.from_file(file)
+    return Stored(options, arrays, file.metadata, file.userinfo)
+
+
+def device_table(path: str | os.PathLike[str]) -> Span:
+    """The table of an ``.ldb`` file, or of the index inside a ``.tflite`` model."""
+    span = mapped(path)
+    if not model_file.is_model(bytes(span.data[:8])):
+        return span
+    index = model_file.find_index(span)
+    if index is None:
+        raise IndexFileError(
+            f"{span.path}: output_tensor_metadata: expected an associated file of type "
+            "SCANN_INDEX_FILE, found none: this model is an embedder without an index."
+        )
+    return index
+
+
+def _load_container(path: str | os.PathLike[str], *, verify: bool) -> Stored:
+    arrays, header = container.read(path, verify=verify)
+    name = os.fspath(path)
+    try:
+        options = ScaNNOptions.from_dict(header["options"])
+    except (InvalidInput, KeyError, TypeError, AttributeError) as error:
+        raise IndexFileError(f"{name}: header: options cannot be read: {error}") from error
+    checked = check_arrays(arrays, options, name)
+    metadata = Metadata.from_arrays(arrays, len(checked.ids), name)
+    userinfo = arrays.get(_USERINFO, np.zeros(0, np.uint8))
+    if userinfo.dtype != np.uint8:
+        raise IndexFileError(f"{name}: {_USERINFO}: expected uint8, found {userinfo.dtype}.")
+    return Stored(options, checked, metadata, userinfo.tobytes())
+
+
+# ---- writing -----------------------------------------------------------------------------------
+
+
+def save(
+    path: str | os.PathLike[str],
+    stored: Stored,
+    *,
+    embedder: str | os.PathLike[str] | None = None,
+    compression: bool = False,
+) -> None:
+    """Write an index as its file's name asks for, whole or not at all.
+
+    Raises:
+        InvalidInput: that kind of file cannot hold this index, or embedder and compression do not
+            go with it.
+        IndexFileError: the embedder is no model.
+        MissingExtra: a library that this kind needs is not installed.
+        OSError: the file cannot be written; a file of that name stays as it was.
+    """
+    kind = kind_named(path)
+    _check_arguments(kind, embedder, compression=compression)
+    if kind == "npz":
+        _save_container(path, stored)
+        return
+    _check_options(path, stored.options)
+    if embedder is None:
+        with replacing(path) as out:
+            _write_table(out, stored, compression=compression)
+        return
+    model, table = mapped(embedder), io.BytesIO()
+    _write_table(table, stored, compression=compression)
+    with replacing(path) as out:
+        model_file.attach_index(model, table.getbuffer(), out)
+
+
+def _check_arguments(
+    kind: Kind, embedder: str | os.PathLike[str] | None, *, compression: bool
+) -> None:
+    if kind == "tflite" and embedder is None:
+        raise InvalidInput("embedder must be the path of a model for a .tflite file, got None.")
+    if kind != "tflite" and embedder is not None:
+        raise InvalidInput(f"embedder must be None but for a .tflite file, got {embedder!r}.")
+    if kind == "npz" and compression:
+        raise InvalidInput("compression must be False but for .ldb and .tflite files, got True.")
+
+
+def _check_options(path: str | os.PathLike[str], options: ScaNNOptions) -> None:
+    if options.device is not None:
+        return
+    beyond = options.beyond_devices or ["rows that were not kept for devices"]
+    raise InvalidInput(
+        f"{os.fspath(path)} cannot hold {', '.join(beyond)}: build the index with "
+        "options.for_device(), or save it as .npz."
+    )
+
+
+def _write_table(out: BinaryIO, stored: Stored, *, compression: bool) -> None:
+    parts = stored.options, stored.arrays, stored.metadata, stored.userinfo
+    device.to_file(out, *parts, compression=compression)
+
+
+def _save_container(path: str | os.PathLike[str], stored: Stored) -> None:
+    arrays: dict[str, AnyArray] = {
+        name: getattr(stored.arrays, name) for name in IndexArrays.__dataclass_fields__
+    }
+    if stored.metadata is not None:
+        items = stored.metadata
+        packed = items if isinstance(items, Metadata) else Metadata.of(list(items), len(items))
+        arrays |= packed.arrays()
+    if stored.userinfo:
+        arrays[_USERINFO] = np.frombuffer(stored.userinfo, np.uint8)
+    container.write(path, arrays, {"options": stored.options.to_dict()})
