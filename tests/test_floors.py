@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "scannlite"
 FLOORS = {
     "errors": 0,
     "types": 0,
-    "extras": 0,
+    "extras": 1,
     "kernels": 1,
     "learning": 2,
     "files": 3,

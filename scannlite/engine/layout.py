@@ -115,43 +115,59 @@ def _device_squares(x: Floats) -> Floats:
     return np.concatenate([total[:fours], _sequential_squares(x[fours:])])
 
 
+def _side_by_side(values: Floats, device: Device | None) -> Floats:
+    """Centers (..., c) padded to 64 with the first, in the order in which kernels pack them."""
+    c = values.shape[-1]
+    if c == 0:
+        return values
+    padded = np.concatenate([values, np.repeat(values[..., :1], -c % 64, axis=-1)], axis=-1)
+    if device is not None and device.lookup_type != "float":
+        fours = padded.reshape(*values.shape[:-1], padded.shape[-1] // 64, 16, 4)
+        padded = fours.swapaxes(-1, -2).reshape(padded.shape)
+    return padded
+
+
 def _device_tables(arrays: IndexArrays, options: ScaNNOptions) -> dict[str, Any]:
     """The fields of a layout that only devices have; empty for others."""
     device = options.device
     L, d = arrays.centroids.shape
-    m, c, b = arrays.codebooks.shape
+    codebooks = arrays.codebooks
     if device is None:
-        L, m = 0, 0
-    c16 = -(-c // 16) * 16
+        L, codebooks, dims = 0, codebooks[:0, :0], np.zeros(0, np.int32)
+    else:
+        dims = block_dims(codebooks, d, device)
     tiles = np.zeros((-(-L // 64) * 64, d), np.float32)
     tiles[:L] = arrays.centroids[:L]
-    entries, squares = np.zeros((m, b, c16), np.float32), np.zeros((m, c16), np.float32)
-    dims = np.zeros(0, np.int32) if device is None else block_dims(arrays.codebooks, d, device)
-    for j in range(m):
-        codebook = arrays.codebooks[j]
-        entries[j, :, :c], entries[j, :, c:] = codebook.T, codebook[0, :, None]
-        squares[j, :c] = _device_squares(codebook[:, : dims[j]])
-        squares[j, c:] = squares[j, 0]
+    squares = np.zeros(codebooks.shape[:2], np.float32)
+    for j, codebook in enumerate(codebooks):
+        squares[j] = _device_squares(codebook[:, : dims[j]])
+    bounds = np.zeros((2, -(-len(codebooks) // 16) * 16), np.float32)
+    if codebooks.size and codebooks.shape[2] == 1:
+        bounds[:, : len(codebooks)] = codebooks[:, :, 0].min(axis=1), codebooks[:, :, 0].max(axis=1)
     return {
         "leaf_tiles": _settled(tiles.reshape(-1, 64, d).swapaxes(1, 2), np.float32),
         "leaf_squares": _padded(_device_squares(arrays.centroids[:L]), len(tiles), np.float32),
         "block_dims": _settled(dims, np.int32),
-        "entry_tiles": _settled(entries, np.float32),
-        "entry_squares": _settled(squares, np.float32),
+        "entry_tiles": _settled(_side_by_side(codebooks.swapaxes(1, 2), device), np.float32),
+        "entry_squares": _settled(_side_by_side(squares, device), np.float32),
+        "entry_bounds": _settled(bounds, np.float32),
     }
 
 
 def _device_numbers(options: ScaNNOptions) -> dict[str, Any]:
     """Likewise the numbers."""
-    device = options.device
+    device, ah = options.device, options.score_ah
     if device is None:
-        return {"device": 0, "leaf_metric": 0, "centers": 0, "group": 0}
-    nibbles = device.lookup_type == "int8" and options.centers == 16
+        return {"device": 0, "leaf_metric": 0, "centers": 0, "single": 0, "group": 0}
+    bytes_ = device.lookup_type == "int8"
+    single = ah is not None and ah.dimensions_per_block == 1
+    products = options.distance_measure == "dot_product"
     return {
         "device": _DEVICE_LOOKUPS[device.lookup_type],
         "leaf_metric": _METRICS[device.partition_distance or options.distance_measure],
         "centers": options.centers,
-        "group": _GROUP_OF_NIBBLES if nibbles else _GROUP,
+        "single": int(bytes_ and single and products),
+        "group": _GROUP_OF_NIBBLES if bytes_ and options.centers == 16 else _GROUP,
     }
 
 

@@ -18,7 +18,9 @@ from typing import BinaryIO
 
 from scannlite.files.span import Span
 
-__all__ = ["Archive", "Member", "read_archive", "write_archive"]
+__all__ = ["MOST_MEMBERS", "Archive", "Member", "read_archive", "write_archive"]
+
+MOST_MEMBERS = 0xFFFE  # more need zip64
 
 _LOCAL = struct.Struct("<4s5H3L2H")
 _ENTRY = struct.Struct("<4s6H3L5H2L")
@@ -197,7 +199,8 @@ def _check_together(file: Span, members: list[Member], directory: int) -> None:
 def write_archive(out: BinaryIO, offset: int, files: Iterable[tuple[str, memoryview]]) -> None:
     """Write a zip behind a model.
 
-    The same files give the same bytes. The caller has seen to it that all stays below 4 GB.
+    The same files give the same bytes. The caller has seen to it that all stays
+    below 4 GB, and at no more than ``MOST_MEMBERS``.
 
     Args:
         out: a binary file, at ``offset``.

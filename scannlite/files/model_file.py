@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from scannlite.errors import InvalidInput
 from scannlite.files import model_schema as schema
-from scannlite.files.associated import Archive, read_archive, write_archive
+from scannlite.files.associated import MOST_MEMBERS, Archive, read_archive, write_archive
 from scannlite.files.flatbuffer import Flatbuffer, Head, Schema, Table
 from scannlite.files.span import Span
 
@@ -201,6 +201,8 @@ def attach_index(
         head = _new_head(read, _new_metadata(read, name))
     files = {name: member.checked().data for name, member in read.archive.members.items()}
     files[name] = content
+    if len(files) > MOST_MEMBERS:
+        raise model.wrong(read.archive.start, "zip", f"below {MOST_MEMBERS} files", len(files) - 1)
     _check_size(len(head) + len(model) + len(content))
     out.write(head)
     out.write(model.data[: read.archive.start])

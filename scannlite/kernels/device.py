@@ -44,18 +44,19 @@ from scannlite.kernels.simd import (
     load_i32,
     load_u8x64,
     lookup_256,
+    low_byte,
     max_f32,
     max_lane,
     min_f32,
     min_lane,
     multiply_f32,
     odd_bytes,
+    pack4,
     raise_bytes,
     shift_down,
     splat_f32,
     splat_u8,
     store,
-    store_bytes,
     store_i32,
     subtract_f32,
     to_f32,
@@ -191,9 +192,9 @@ def _products(tile: int, step: int, y: int, b: int, column: int) -> Any:
 
 @inlined
 def _fill_entries(P: int, W: int) -> Any:
-    """``entries`` (m, c padded to 16): minus products, or squared distances. The least and most."""
+    """``entries`` (m, c padded to 64): minus products, or squared distances. The least and most."""
     m, c = number(P, "m"), number(P, "centers")
-    step = 4 * ((c + 15) // 16 * 16)
+    step = 4 * ((c + 63) // 64 * 64)
     y, scaled = region(P, W, "query"), region(P, W, "dealt")
     tile, squares = number(P, "entry_tiles"), number(P, "entry_squares")
     dims, out = number(P, "block_dims"), region(P, W, "entries")
@@ -220,25 +221,83 @@ def _fill_entries(P: int, W: int) -> Any:
 
 
 @inlined
+def _steps(entries: Any, least: Any, scale: Any) -> Any:
+    return truncate_to_i32(multiply_f32(subtract_f32(entries, least), scale))
+
+
+@inlined
 def _cut_entries(P: int, W: int, least: float, scale: float) -> None:
     """``tables`` of bytes, 256 a block: how many steps an entry is above the least one.
 
     For 16 bits the low bytes of all blocks, then the high ones.
     """
-    m, c = number(P, "m"), number(P, "centers")
-    lines = (c + 15) // 16
+    m, lines = number(P, "m"), (number(P, "centers") + 63) // 64
     entries, out = region(P, W, "entries"), region(P, W, "tables")
     wide = number(P, "device") != DEVICE_INT8
     low, by = splat_f32(least), splat_f32(scale)
     for _ in range(m):
         for t in range(lines):
-            x = multiply_f32(subtract_f32(load_f32x16(entries + 64 * t), low), by)
-            steps = truncate_to_i32(x)
-            store_bytes(out + 16 * t, steps)
+            w = _steps(load_f32x16(entries), low, by)
+            x = _steps(load_f32x16(entries + 64), low, by)
+            y = _steps(load_f32x16(entries + 128), low, by)
+            z = _steps(load_f32x16(entries + 192), low, by)
+            entries += 256
             if wide:
-                store_bytes(out + 256 * m + 16 * t, shift_down(steps))
-        entries += 64 * lines
+                above = shift_down(w), shift_down(x), shift_down(y), shift_down(z)
+                store(out + 256 * m + 64 * t, pack4(above[0], above[1], above[2], above[3]))
+                w, x, y, z = low_byte(w), low_byte(x), low_byte(y), low_byte(z)
+            store(out + 64 * t, pack4(w, x, y, z))
         out += 256
+
+
+@inlined
+def _single_range(P: int, W: int) -> Any:
+    """The least and the most product of single dimensions with their centers.
+
+    Rounding keeps order, so the extreme centers of a block give its extreme entries.
+    """
+    m, scaled = number(P, "m"), region(P, W, "dealt")
+    bounds = number(P, "entry_bounds")
+    size = 4 * ((m + 15) // 16 * 16)
+    least, most = splat_f32(_f4(np.inf)), splat_f32(_f4(-np.inf))
+    for t in range(0, size, 64):
+        q = load_f32x16(scaled + t)
+        x = multiply_f32(q, load_f32x16(bounds + t))
+        y = multiply_f32(q, load_f32x16(bounds + size + t))
+        least, most = min_f32(least, min_f32(x, y)), max_f32(most, max_f32(x, y))
+    return min_lane(least), max_lane(most)
+
+
+@inlined
+def _cut_products(P: int, W: int, least: float, scale: float) -> None:
+    """``tables`` of bytes as ``_cut_entries`` makes them, of products with single dimensions."""
+    lines = (number(P, "centers") + 63) // 64
+    scaled, tile = region(P, W, "dealt"), number(P, "entry_tiles")
+    out = region(P, W, "tables")
+    low, by = splat_f32(least), splat_f32(scale)
+    for j in range(number(P, "m")):
+        q = splat_f32(load_f32(scaled + 4 * j))
+        for t in range(lines):
+            w = _steps(multiply_f32(q, load_f32x16(tile)), low, by)
+            x = _steps(multiply_f32(q, load_f32x16(tile + 64)), low, by)
+            y = _steps(multiply_f32(q, load_f32x16(tile + 128)), low, by)
+            z = _steps(multiply_f32(q, load_f32x16(tile + 192)), low, by)
+            tile += 256
+            store(out + 64 * t, pack4(w, x, y, z))
+        out += 256
+
+
+@inlined
+def _fill_tables(P: int, W: int, steps: float) -> Any:
+    """Lookup tables of whole numbers, ``steps`` from the least entry to the most."""
+    _scale_query(P, W)
+    if number(P, "single"):
+        least, most = _single_range(P, W)
+        _cut_products(P, W, least, steps / max(most - least, _LEAST_STEP))
+    else:
+        least, most = _fill_entries(P, W)
+        _cut_entries(P, W, least, steps / max(most - least, _LEAST_STEP))
+    return least, most
 
 
 # --- rows ----------------------------------------------------------------------------------------
@@ -325,7 +384,7 @@ def _scan_whole(P: int, W: int, blocks: int, least: float, most: float, steps: f
 def _scan_floats(P: int, W: int, blocks: int) -> None:
     """Distances of all rows listed, from sums of the entries themselves."""
     m, group, codes = number(P, "m"), number(P, "group"), number(P, "codes")
-    step = 4 * ((number(P, "centers") + 15) // 16 * 16)
+    step = 4 * ((number(P, "centers") + 63) // 64 * 64)
     listed, out = region(P, W, "list_block"), region(P, W, "scores")
     entries = region(P, W, "entries")
     for i in range(blocks):
@@ -358,13 +417,13 @@ def _scan_codes(P: int, W: int, blocks: int) -> None:
     out = region(P, W, "scores")
     for t in range(0, 256 * (blocks + _TILE - 1), 64):
         store(out + t, splat_f32(_f4(0)))
-    _scale_query(P, W)
-    least, most = _fill_entries(P, W)
     if number(P, "device") == DEVICE_FLOAT:
+        _scale_query(P, W)
+        _fill_entries(P, W)
         _scan_floats(P, W, blocks)
     else:
         steps = _f4(255) if number(P, "device") == DEVICE_INT8 else _f4(2047)
-        _cut_entries(P, W, least, steps / max(most - least, _LEAST_STEP))
+        least, most = _fill_tables(P, W, steps)
         _scan_whole(P, W, blocks, least, most, steps)
     _scores_from_distances(P, W, blocks)
 

@@ -105,6 +105,7 @@ class Layout(NamedTuple):
         device: 0, or DEVICE_FLOAT, DEVICE_INT16 or DEVICE_INT8.
         leaf_metric: DOT_PRODUCT or SQUARED_L2, by which a device ranks leaves.
         centers: c, of a device's codebooks.
+        single: 1 where a device's table entries are products of single dimensions with centers.
         group: blocks of dimensions that a device sums in whole numbers.
         constant_unit: what one step of a row's constant byte is worth, of the score a neighbour may
             have for DOT_PRODUCT; 0 without that byte.
@@ -126,9 +127,12 @@ class Layout(NamedTuple):
         leaf_tiles: (ceil(L/64), d, 64) float32, of a device: 64 centroids side by side; or empty.
         leaf_squares: (L padded to 64,) float32, their squared norms; or empty.
         block_dims: (m,) int32, of a device: dimensions of each block; or empty.
-        entry_tiles: (m, b, c padded to 16) float32, of a device: all centers side by side, the
-            first again beyond c; or empty.
-        entry_squares: (m, c padded to 16) float32, their squared norms; or empty.
+        entry_tiles: (m, b, c padded to 64) float32, of a device: all centers side by side, the
+            first again beyond c; or empty. But for DEVICE_FLOAT, lane i of the t-th 16 of each 64
+            is center 4i + t, so that four of those are packed to bytes in order.
+        entry_squares: (m, c padded to 64) float32, their squared norms, likewise; or empty.
+        entry_bounds: (2, m padded to 16) float32, of a device: the least and the greatest center
+            of single dimensions; or empty.
         codes: (N, code_lines, 64) uint8. LOOKUP_16: line j has the codes of blocks 2j (low nibble)
             and 2j + 1 (high), in pairs of lines; then, where constant_unit is not 0, one line of
             each row's constant in those units. LOOKUP_256: line j has the codes of block j.
@@ -157,6 +161,7 @@ class Layout(NamedTuple):
     device: int
     leaf_metric: int
     centers: int
+    single: int
     group: int
     constant_unit: float
     mean: Floats
@@ -176,6 +181,7 @@ class Layout(NamedTuple):
     block_dims: Leaves
     entry_tiles: Floats
     entry_squares: Floats
+    entry_bounds: Floats
     codes: Codes
     constants: Floats
     row_high: Signed

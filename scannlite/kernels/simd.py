@@ -54,6 +54,7 @@ __all__ = [
     "lookup_256",
     "lookup_high",
     "lookup_low",
+    "low_byte",
     "magnitude",
     "max_f32",
     "max_lane",
@@ -691,6 +692,12 @@ def truncate_to_i32(context: Any, builder: Any, x: Any) -> Any:  # noqa: ARG001
 def shift_down(context: Any, builder: Any, x: Any) -> Any:  # noqa: ARG001
     """Without the lowest byte."""
     return builder.lshr(x, _constant(_W, 8))
+
+
+@_emits(i32x16, i32x16)
+def low_byte(context: Any, builder: Any, x: Any) -> Any:  # noqa: ARG001
+    """The lowest byte alone."""
+    return builder.and_(x, _constant(_W, 255))
 
 
 # --- float32 -------------------------------------------------------------------------------------

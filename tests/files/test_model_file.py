@@ -518,6 +518,15 @@ def test_models_over_two_gigabytes_are_refused(monkeypatch: pytest.MonkeyPatch) 
         attached(EMBEDDER, INDEX * 100)
 
 
+def test_a_zip_that_is_full_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more file would need zip64; replacing an index adds none."""
+    monkeypatch.setattr("scannlite.files.model_file.MOST_MEMBERS", 2)
+    full = zipped(PLAIN, {"vocab.txt": VOCABULARY, "labels.txt": b"a"})
+    with pytest.raises(IndexFileError, match=r"zip at byte .*: expected below 2 files, found 2"):
+        attached(full)
+    assert found(attached(SEARCHER, OTHER)) == OTHER
+
+
 def shifted_directory() -> bytes:
     """A zip made on its own and put behind the model: offsets count from its own start."""
     return FLAT + zipped(b"", {"vocab.txt": VOCABULARY, "index.ldb": INDEX})

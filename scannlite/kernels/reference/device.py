@@ -75,7 +75,7 @@ def _in_order(values: Floats) -> np.float32:
 
 
 def fill_entries(layout: Layout, q: Floats) -> Floats:
-    """Minus products, or squared distances, (m, c padded to 16)."""
+    """Minus products, or squared distances, (m, c padded to 64), in the order of codes."""
     squared = layout.metric == SQUARED_L2
     scaled = q * (_f4(-2) if squared else _f4(-1))
     entries = np.empty_like(layout.entry_squares)
@@ -87,7 +87,9 @@ def fill_entries(layout: Layout, q: Floats) -> Floats:
         if squared:
             entries[j] = (_part_norm(q[part]) + layout.entry_squares[j]) + entries[j]
         first += b
-    return entries
+    if layout.device == DEVICE_FLOAT:
+        return entries
+    return entries.reshape(layout.m, -1, 4, 16).swapaxes(2, 3).reshape(entries.shape)
 
 
 def _sums(layout: Layout, listed: Listed, tables: AnyArray, first: int) -> AnyArray:
