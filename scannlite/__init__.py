@@ -16,13 +16,22 @@ from scannlite.errors import (
 from scannlite.types import Neighbors
 
 if TYPE_CHECKING:
+    from scannlite.engine.choice import options_for
     from scannlite.engine.index import Index
-    from scannlite.engine.options import Reorder, ScaNNOptions, ScoreAH, ScoreBruteForce, Tree
+    from scannlite.engine.options import (
+        Device,
+        Reorder,
+        ScaNNOptions,
+        ScoreAH,
+        ScoreBruteForce,
+        Tree,
+    )
     from scannlite.engine.tuning import Tuning
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Device",
     "Index",
     "IndexFileError",
     "InvalidInput",
@@ -38,9 +47,11 @@ __all__ = [
     "Tree",
     "Tuning",
     "__version__",
+    "options_for",
 ]
 
 _HOMES = {
+    "Device": "scannlite.engine.options",
     "Index": "scannlite.engine.index",
     "Reorder": "scannlite.engine.options",
     "ScaNNOptions": "scannlite.engine.options",
@@ -48,6 +59,7 @@ _HOMES = {
     "ScoreBruteForce": "scannlite.engine.options",
     "Tree": "scannlite.engine.options",
     "Tuning": "scannlite.engine.tuning",
+    "options_for": "scannlite.engine.choice",
 }
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from scannlite.cli.flags import declare_options, options_from
+from scannlite.cli.flags import declare_options, options_for_device, options_from
+from scannlite.cli.inside import facts_inside, lines_of
 from scannlite.cli.output import (
     Progress,
     human,
@@ -21,13 +22,14 @@ from scannlite.cli.output import (
     say_json,
     trials_as_table,
 )
-from scannlite.engine.arrays import check_arrays
-from scannlite.engine.options import ScaNNOptions
-from scannlite.errors import IndexFileError, InvalidInput
-from scannlite.files import container
+from scannlite.engine.storage import kind_named, kind_of, load, save
+from scannlite.errors import InvalidInput
 from scannlite.types import AnyArray, Neighbors
 
 __all__ = ["COMMANDS", "Command"]
+
+
+OUTPUT_HELP = "file to write: .ldb and .tflite as phones read it, else .npz"
 
 
 class Command(NamedTuple):
@@ -55,6 +57,8 @@ def build(arguments: argparse.Namespace) -> None:
     vectors = open_array(arguments.vectors, (2,))
     metadata = read_lines(arguments.metadata) if arguments.metadata else None
     options = options_from(arguments, vectors)
+    if kind_named(arguments.output) != "npz":
+        options = options_for_device(arguments, options)
     check_folder(arguments.output)
     with Progress() as progress:
         index = Index.build(
@@ -65,11 +69,9 @@ def build(arguments: argparse.Namespace) -> None:
             threads=arguments.threads,
             progress=progress,
         )
-    index.save(arguments.output)
+    index.save(arguments.output, userinfo=arguments.userinfo, embedder=arguments.embedder)
     if arguments.json:
-        has_metadata = index.metadata is not None
-        of_index = len(index), index.dimensions, index.options
-        say_json(facts_of(arguments.output, *of_index, metadata=has_metadata))
+        say_json(facts_inside(arguments.output))
     else:
         say(f"{arguments.output}: {index!r}, {human(arguments.output.stat().st_size)}")
 
@@ -137,36 +139,30 @@ def tune(arguments: argparse.Namespace) -> None:
 
 def info(arguments: argparse.Namespace) -> None:
     """``scannlite info``: what is inside an index file. No search, so nothing is compiled."""
-    path = arguments.index
-    arrays, header = container.read(path)
-    facts = {
-        **checked_facts(path, arrays, header),
-        "parts": {name: part_facts(array) for name, array in arrays.items()},
-    }
+    facts = facts_inside(arguments.index)
     if arguments.json:
         say_json(facts)
         return
-    rows, dimensions, size = facts["rows"], facts["dimensions"], human(facts["bytes"])
-    with_metadata = "with metadata" if facts["metadata"] else "without metadata"
-    say(f"{path}: {rows:,} rows of {dimensions} dimensions, {with_metadata}, {size}\n")
-    for name, value in facts["options"].items():
-        say(f"  {name:18} {option_words(value)}")
-    say("")
-    for name, array in arrays.items():
-        say(f"  {name:18} {array.dtype!s:8} {array.shape!s:16} {human(array.nbytes):>9}")
+    for line in lines_of(facts):
+        say(line)
 
 
-def checked_facts(
-    path: Path, arrays: dict[str, AnyArray], header: dict[str, Any]
-) -> dict[str, Any]:
-    """What a file says of its index, after the checks of ``Index.load``."""
-    try:
-        options = ScaNNOptions.from_dict(header["options"])
-    except (InvalidInput, KeyError, TypeError, AttributeError) as error:
-        raise IndexFileError(f"{path}: header: options cannot be read: {error}.") from error
-    checked = check_arrays(arrays, options, str(path))
-    rows, dimensions = len(checked.ids), checked.centroids.shape[1]
-    return facts_of(path, rows, dimensions, options, metadata="metadata" in arrays)
+def convert(arguments: argparse.Namespace) -> None:
+    """``scannlite convert``: the same index as a file of another kind."""
+    source, target = arguments.source, arguments.target
+    check_folder(target)
+    embedder = arguments.embedder
+    if embedder is None and kind_named(target) == kind_of(source) == "tflite":
+        embedder = source
+    stored = load(source)
+    if arguments.userinfo is not None:
+        stored = replace(stored, userinfo=arguments.userinfo.encode("utf-8", "surrogateescape"))
+    save(target, stored, embedder=embedder, compression=arguments.compression)
+    if arguments.json:
+        say_json(facts_inside(target))
+    else:
+        rows, size = len(stored.arrays.ids), human(target.stat().st_size)
+        say(f"{target}: {rows:,} rows from {source}, {size}")
 
 
 def open_array(path: Path, dimensions: tuple[int, ...]) -> AnyArray:
@@ -196,32 +192,6 @@ def check_folder(path: Path) -> None:
         raise InvalidInput(f"the folder of {path} must exist, got {str(path.parent)!r}.")
 
 
-def facts_of(
-    path: Path, rows: int, dimensions: int, options: ScaNNOptions, *, metadata: bool
-) -> dict[str, Any]:
-    """What ``--json`` says of an index."""
-    return {
-        "path": str(path),
-        "bytes": path.stat().st_size,
-        "rows": rows,
-        "dimensions": dimensions,
-        "metadata": metadata,
-        "options": options.to_dict(),
-    }
-
-
-def part_facts(part: AnyArray) -> dict[str, Any]:
-    """What ``--json`` says of one array of an index file."""
-    return {"dtype": str(part.dtype), "shape": part.shape, "bytes": part.nbytes}
-
-
-def option_words(value: Any) -> str:
-    """One group of options on one line; what is None is off."""
-    if isinstance(value, dict):
-        return ", ".join(f"{name}={field!r}" for name, field in value.items())
-    return "off" if value is None else str(value)
-
-
 # ------------------------------------------------------------------------- words of the commands
 
 
@@ -241,10 +211,10 @@ def declare_build(parser: argparse.ArgumentParser) -> None:
     """Words of ``build``."""
     add = parser.add_argument
     add("vectors", type=Path, metavar="VECTORS.npy", help="an array of shape (n, d)")
-    add("-o", "--output", type=Path, required=True, metavar="INDEX.npz", help="file to write")
+    add("-o", "--output", type=Path, required=True, metavar="INDEX", help=OUTPUT_HELP)
     add("--metadata", type=Path, metavar="LINES.txt", help="UTF-8 text, one line for each row")
     add("--threads", type=int, metavar="N", help="default: one a processor")
-    declare_common(parser, "seed", "json")
+    declare_common(parser, "seed", "json", "embedder")
     declare_options(parser)
 
 
@@ -278,14 +248,28 @@ def declare_tune(parser: argparse.ArgumentParser) -> None:
 
 def declare_info(parser: argparse.ArgumentParser) -> None:
     """Words of ``info``."""
-    parser.add_argument("index", type=Path, metavar="INDEX.npz")
+    parser.add_argument("index", type=Path, metavar="INDEX", help="a .npz, .ldb or .tflite file")
     declare_common(parser, "json")
+
+
+def declare_convert(parser: argparse.ArgumentParser) -> None:
+    """Words of ``convert``."""
+    add = parser.add_argument
+    add("source", type=Path, metavar="SOURCE", help="a .npz, .ldb or .tflite file")
+    add("target", type=Path, metavar="TARGET", help=OUTPUT_HELP)
+    add("--compression", action="store_true", help="compress a .ldb or .tflite index with Snappy")
+    declare_common(parser, "json", "embedder")
 
 
 def declare_common(parser: argparse.ArgumentParser, *names: str) -> None:
     """Words that mean the same in every command that has them."""
     if "seed" in names:
         parser.add_argument("--seed", type=int, default=0, help="the same seed, the same result")
+    if "embedder" in names:
+        parser.add_argument("--userinfo", metavar="TEXT", help="kept with the index")
+        parser.add_argument(
+            "--embedder", type=Path, metavar="MODEL.tflite", help="what a .tflite index goes into"
+        )
     if "json" in names:
         parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
@@ -295,5 +279,6 @@ COMMANDS = {
     "build": Command(build, "make an index of the rows of a .npy file", declare_build),
     "search": Command(search, "find the nearest rows for each query", declare_search),
     "tune": Command(tune, "find the cheapest settings that reach a recall", declare_tune),
+    "convert": Command(convert, "write an index as .npz, .ldb or .tflite", declare_convert),
     "info": Command(info, "say what is inside an index file", declare_info),
 }

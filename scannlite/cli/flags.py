@@ -17,7 +17,7 @@ from scannlite.engine.options import (
 from scannlite.errors import InvalidInput
 from scannlite.types import AnyArray, Distance
 
-__all__ = ["declare_options", "options_from"]
+__all__ = ["declare_options", "options_for_device", "options_from"]
 
 CODE_FLAGS = ("dimensions_per_block", "projection", "threshold", "hash_type", "reorder")
 
@@ -55,6 +55,26 @@ def options_from(arguments: argparse.Namespace, X: AnyArray) -> ScaNNOptions:
         return ScaNNOptions(arguments.distance, tree, score_ah=codes, reorder=reorder)
     rows = ScoreBruteForce(arguments.quantize)
     return ScaNNOptions(arguments.distance, tree, score_brute_force=rows)
+
+
+def options_for_device(arguments: argparse.Namespace, options: ScaNNOptions) -> ScaNNOptions:
+    """What phones can hold of options; flags for the rest are refused.
+
+    Nothing is scored again there, so codes are as fine as can be where nobody says otherwise.
+    """
+    given = {
+        "--reorder": arguments.reorder,
+        "--projection": arguments.projection,
+        "--quantize": arguments.quantize,
+        "--hash-type lut16": arguments.hash_type == "lut16",
+    }
+    for flag, value in given.items():
+        if value:
+            raise InvalidInput(f"{flag} is for .npz files: what phones read cannot hold it.")
+    options = options.for_device()
+    if options.score_ah is None or arguments.dimensions_per_block is not None:
+        return options
+    return replace(options, score_ah=replace(options.score_ah, dimensions_per_block=1))
 
 
 def _tree(arguments: argparse.Namespace, chosen: Tree | None) -> Tree | None:

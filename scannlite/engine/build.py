@@ -55,6 +55,11 @@ def _check_fit(options: ScaNNOptions, n: int, d: int) -> None:
             f"Tree.num_leaves must be from 1 to the number of rows ({n}), "
             f"got {options.tree.num_leaves}."
         )
+    if options.device is not None and options.device.block_dims is not None:
+        raise InvalidInput(
+            "Device.block_dims must be None for a build, which makes blocks of "
+            f"ScoreAH.dimensions_per_block dimensions, got {options.device.block_dims}."
+        )
     ah = options.score_ah
     if ah is not None and ah.projection is not None and ah.projection > d:
         raise InvalidInput(

@@ -127,7 +127,8 @@ class Index:
         workers = os.cpu_count() or 1 if threads is None else as_whole("threads", threads, 1)
         packed = None if metadata is None else Metadata.of(metadata, n)
         if n == 0:
-            options = choose_options(0, d, options.distance_measure)
+            none = choose_options(0, d, options.distance_measure)
+            options = none if options.device is None else none.for_device()
         arrays = build_arrays(rows, options, seed, workers, progress or _no_progress)
         return cls(options, arrays, packed)
 

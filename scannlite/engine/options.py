@@ -307,9 +307,9 @@ class ScaNNOptions:
                 "ScaNNOptions.distance_measure must be 'dot_product' or 'squared_l2' for devices, "
                 "got 'cosine': bring rows and queries to length 1 and take 'dot_product'."
             )
-        ah = self.score_ah and replace(
-            self.score_ah, hash_type="lut256", residual_quantization=False, projection=None
-        )
+        ah = self.score_ah
+        if ah is not None:
+            ah = replace(ah, hash_type="lut256", residual_quantization=False, projection=None)
         exact = self.score_brute_force and ScoreBruteForce()
         return ScaNNOptions(
             self.distance_measure,

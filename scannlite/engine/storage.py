@@ -172,10 +172,10 @@ def _check_arguments(
 def _check_options(path: str | os.PathLike[str], options: ScaNNOptions) -> None:
     if options.device is not None:
         return
-    beyond = options.beyond_devices or ["rows that were not kept for devices"]
+    beyond = options.beyond_devices or ["what was not built for devices"]
     raise InvalidInput(
-        f"{os.fspath(path)} cannot hold {', '.join(beyond)}: build the index with "
-        "options.for_device(), or save it as .npz."
+        f"{os.fspath(path)} cannot hold {', '.join(beyond)}: build with options.for_device(), "
+        "or save as .npz."
     )
 
 
