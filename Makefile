@@ -1,8 +1,9 @@
 # `make demo` and `make test` are all a newcomer needs: both make .venv and install what they use.
 .POSIX:
-.PHONY: help demo test check nojit bounds kernels clean
+.PHONY: help demo test check nojit bounds kernels fuzz reference clean
 
 PYTHON = python3
+PYTHON311 = python3.11
 BIN = .venv/bin
 PYTEST = $(BIN)/python -m pytest
 NUMERIC = tests/kernels tests/learning tests/engine
@@ -14,6 +15,8 @@ help:
 	@echo 'make nojit   all tests, NumPy twins in place of compiled kernels'
 	@echo 'make bounds  kernels, learning and engine, compiled from nothing, array bounds checked'
 	@echo 'make kernels micro-benchmarks, one for each stage of a query and kernel of a build'
+	@echo 'make fuzz    ten minutes of hostile device files'
+	@echo 'make reference  the TFLite Searcher itself beside ours; needs Python 3.11'
 	@echo 'make clean   remove .venv and everything else that was made here'
 
 demo: .venv/installed
@@ -38,8 +41,16 @@ bounds: .venv/installed
 kernels: .venv/benchers
 	$(PYTEST) bench/kernels --benchmark-only --benchmark-quiet -q
 
+fuzz: .venv/fuzzers
+	mkdir -p .fuzz
+	$(BIN)/python -m tests.fuzz.device_files -max_total_time=600 -timeout=20 \
+		-rss_limit_mb=4096 -max_len=65536 -artifact_prefix=.fuzz/ .fuzz
+
+reference: .venv/installed .venv-reference/installed
+	SCANNLITE_REFERENCE_PYTHON=.venv-reference/bin/python $(PYTEST) tests/reference
+
 clean:
-	rm -rf .venv .venv-scann .pytest_cache .ruff_cache .mypy_cache .hypothesis scannlite-demo
+	rm -rf .venv .venv-scann .venv-reference .fuzz .pytest_cache .ruff_cache .mypy_cache .hypothesis scannlite-demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A newer pip first: dependency groups need pip 25.1.
@@ -53,6 +64,16 @@ clean:
 	$(BIN)/python -m pip install --quiet --group check
 	touch $@
 
+.venv/fuzzers: .venv/installed
+	$(BIN)/python -m pip install --quiet atheris
+	touch $@
+
 .venv/benchers: .venv/installed
 	$(BIN)/python -m pip install --quiet 'pytest-benchmark>=4'
+	touch $@
+
+# The last tflite-support: no wheel for a later Python, and built for the NumPy of its days.
+.venv-reference/installed:
+	$(PYTHON311) -m venv .venv-reference
+	.venv-reference/bin/python -m pip install --quiet 'tflite-support==0.4.4' 'numpy<2'
 	touch $@

@@ -338,7 +338,7 @@ def _partition(arrays: IndexArrays) -> Callable[[int], AnyArray]:
 
     def of_leaf(leaf: int) -> AnyArray:
         size, end = int(arrays.leaf_size[leaf]), int(ends[leaf])
-        if len(arrays.rows):
+        if arrays.codes.shape[1] == 0:
             return np.ascontiguousarray(arrays.rows[end - size : end], "<f4").view(np.uint8).ravel()
         blocks = arrays.codes[leaf_block[leaf] : leaf_block[leaf + 1]]
         m = blocks.shape[1]

@@ -144,6 +144,7 @@ def _device_tables(arrays: IndexArrays, options: ScaNNOptions) -> dict[str, Any]
     bounds = np.zeros((2, -(-len(codebooks) // 16) * 16), np.float32)
     if codebooks.size and codebooks.shape[2] == 1:
         bounds[:, : len(codebooks)] = codebooks[:, :, 0].min(axis=1), codebooks[:, :, 0].max(axis=1)
+        bounds[:, len(codebooks) :] = bounds[:, :1]
     return {
         "leaf_tiles": _settled(tiles.reshape(-1, 64, d).swapaxes(1, 2), np.float32),
         "leaf_squares": _padded(_device_squares(arrays.centroids[:L]), len(tiles), np.float32),

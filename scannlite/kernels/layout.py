@@ -132,7 +132,7 @@ class Layout(NamedTuple):
             is center 4i + t, so that four of those are packed to bytes in order.
         entry_squares: (m, c padded to 64) float32, their squared norms, likewise; or empty.
         entry_bounds: (2, m padded to 16) float32, of a device: the least and the greatest center
-            of single dimensions; or empty.
+            of single dimensions, padded with the first block's; or empty.
         codes: (N, code_lines, 64) uint8. LOOKUP_16: line j has the codes of blocks 2j (low nibble)
             and 2j + 1 (high), in pairs of lines; then, where constant_unit is not 0, one line of
             each row's constant in those units. LOOKUP_256: line j has the codes of block j.
