@@ -466,11 +466,32 @@ def lookup_256(context: Any, builder: Any, where: Any, codes: Any) -> Any:
         return builder.select(builder.icmp_signed("<", codes, _constant(_B, 0)), high, low)
     if _can(context, "neon"):
         return _joined(builder, [_tbl256(builder, where, x) for x in _pieces(builder, codes, 16)])
+    if _can(context, "pshufb32"):
+        name, width = "llvm.x86.avx2.pshuf.b", 32
+        parts = _pieces(builder, codes, width)
+        return _joined(builder, [_shuffle256(builder, where, x, name) for x in parts])
     found = ir.Constant(_B, ir.Undefined)
     for lane in range(64):
         code = builder.zext(builder.extract_element(codes, I32(lane)), I64)
         entry = _load(builder, builder.add(where, code), I8)
         found = builder.insert_element(found, entry, I32(lane))
+    return found
+
+
+def _shuffle256(builder: Any, where: Any, codes: Any, shuffle: str) -> Any:
+    """Sixteen shuffles of 16 entries each; codes of other sixteens find 0, as their top bit is set.
+
+    A code less 16 t is below 16 where the t-th table has it, and only then stays below 128 when
+    112 are added.
+    """
+    kind = codes.type
+    found = _constant(kind, 0)
+    for t in range(16):
+        entries = _load(builder, builder.add(where, I64(16 * t)), ir.VectorType(I8, 16))
+        table = _shuffle(builder, entries, entries, list(range(16)) * (kind.count // 16))
+        within = builder.sub(codes, _constant(kind, 16 * t))
+        index = _call(builder, f"llvm.uadd.sat.v{kind.count}i8", kind, within, _constant(kind, 112))
+        found = builder.or_(found, _call(builder, shuffle, kind, table, index))
     return found
 
 
