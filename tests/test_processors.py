@@ -33,6 +33,24 @@ WAYS = {
     "float rows": {"score_brute_force": sl.ScoreBruteForce()},
     "byte rows": {"tree": TREE, "score_brute_force": sl.ScoreBruteForce(quantize=True)},
 }
+PHONES = {
+    "bytes": (1, sl.Device()),
+    "16 centers": (3, sl.Device(num_centers=16)),
+    "16 bits": (4, sl.Device("int16")),
+    "floats": (7, sl.Device("float")),
+}
+
+
+def options():
+    """Every way with every measure, and those of phones, by name."""
+    for measure in ("dot_product", "squared_l2", "cosine"):
+        for name, parts in WAYS.items():
+            yield f"{measure} {name}", sl.ScaNNOptions(measure, **parts)
+    for measure in ("dot_product", "squared_l2"):
+        for name, (b, device) in PHONES.items():
+            codes = sl.ScoreAH(b, residual_quantization=False, training_iterations=2)
+            chosen = sl.ScaNNOptions(measure, TREE, score_ah=codes, device=device).for_device()
+            yield f"{measure} on phones {name}", chosen
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +62,9 @@ def indexes(tmp_path_factory):
     X = (centers[rng.integers(0, 20, 1500)] + 0.5 * rng.normal(size=(1500, 50))).astype(np.float32)
     np.save(folder / "queries.npy", X[:20] + np.float32(0.1))
     paths = []
-    for measure in ("dot_product", "squared_l2", "cosine"):
-        for name, parts in WAYS.items():
-            paths.append(folder / f"{measure} {name}.npz")
-            sl.Index.build(X, sl.ScaNNOptions(measure, **parts)).save(paths[-1])
+    for name, chosen in options():
+        paths.append(folder / f"{name}.npz")
+        sl.Index.build(X, chosen).save(paths[-1])
     return folder, paths
 
 

@@ -49,9 +49,9 @@ def leaves_searched(num_leaves: int, fraction: float) -> int:
 
 
 def search_fraction(num_leaves: int, to_search: int) -> float:
-    """The largest float32 up to to_search / num_leaves with which a device looks into to_search.
+    """To_search / num_leaves as float32, or the next below with which no leaf more is searched.
 
-    The quotient itself may give one leaf more, as its float32 product may lie above to_search.
+    The quotient itself may give one more, as its float32 product may lie above to_search.
     """
     fraction = _f4(to_search / num_leaves)
     while leaves_searched(num_leaves, float(fraction)) > to_search:
@@ -252,11 +252,13 @@ def _read_rows(file: IndexFile, n: int, d: int) -> Floats:
         part = np.frombuffer(partition.data, "<f4").reshape(-1, d)
         last = first + len(part)
         rows[first:last] = part
-        if not np.isfinite(rows[first:last]).all():
-            at = int(np.argmin(np.isfinite(rows[first:last]).reshape(-1)))
-            what = f"number in partition {number}"
-            found = rows[first:last].reshape(-1)[at]
-            raise partition.wrong(4 * at, what, "a finite one", found)
+        numbers = rows[first:last].reshape(-1)
+        with np.errstate(invalid="ignore"):
+            least, most = numbers.min(initial=0), numbers.max(initial=0)
+        if not (least >= -LARGEST and most <= LARGEST):
+            at = int(np.argmin(np.abs(numbers) <= LARGEST))
+            expected = f"one from -{LARGEST:g} to {LARGEST:g}"
+            raise partition.wrong(4 * at, f"number in partition {number}", expected, numbers[at])
         first = last
     return rows
 

@@ -172,8 +172,9 @@ def _device_numbers(options: ScaNNOptions) -> dict[str, Any]:
     }
 
 
+@np.errstate(over="ignore")
 def to_layout(arrays: IndexArrays, options: ScaNNOptions) -> Layout:
-    """Everything kernels read, of arrays that are sound."""
+    """Everything kernels read, of arrays that are sound; squares may leave float32."""
     L, d = arrays.centroids.shape
     m, _, b = arrays.codebooks.shape
     leaf_block, block_row = blocks_of(arrays.leaf_size)

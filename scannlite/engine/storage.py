@@ -97,7 +97,10 @@ def load(path: str | os.PathLike[str], *, verify: bool = True) -> Stored:
 def device_table(path: str | os.PathLike[str]) -> Span:
     """The table of an ``.ldb`` file, or of the index inside a ``.tflite`` model."""
     span = mapped(path)
-    if not model_file.is_model(bytes(span.data[:8])):
+    head = bytes(span.data[:8])
+    if not model_file.is_model(head):
+        if kind_named(path) == "tflite" and bytes(span.data[-8:]) != sstable.MAGIC:
+            raise span.wrong(0, "head", "a TensorFlow Lite model, with 'TFL3' at byte 4", head)
         return span
     index = model_file.find_index(span)
     if index is None:

@@ -78,7 +78,7 @@ def read_archive(file: Span) -> Archive:
     """Find the files behind a model; a model without a zip has none.
 
     Raises:
-        IndexFileError: the zip is damaged, cut short, or one that a phone cannot read.
+        IndexFileError: the zip is damaged, cut short, or not as the format has it.
     """
     end = _find_end(file)
     if end is None:

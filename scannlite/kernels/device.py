@@ -14,6 +14,7 @@ from scannlite.kernels.device_scan import scan_codes
 from scannlite.kernels.jit import inlined, kernel
 from scannlite.kernels.layout import (
     BAD_QUERY,
+    HIGHEST_RANK,
     LONG_BLOCK,
     LONG_COLUMN,
     MANY_LEAVES,
@@ -35,6 +36,8 @@ from scannlite.kernels.simd import (
     address_of,
     load_f32,
     load_f32x16,
+    max_f32,
+    min_f32,
     multiply_f32,
     splat_f32,
     store,
@@ -45,6 +48,13 @@ from scannlite.types import Floats, Ids
 __all__ = ["nearest_leaves", "search_on_device", "search_on_device_many"]
 
 _f4: Any = np.float32
+
+
+@inlined
+def _within(rank: Any) -> Any:
+    """A rank that left float32 as the highest or, also where it is no number, the lowest."""
+    limit = _f4(HIGHEST_RANK)
+    return min_f32(max_f32(rank, splat_f32(-limit)), splat_f32(limit))
 
 
 @inlined
@@ -76,10 +86,10 @@ def _rank_leaves(P: int, W: int) -> Any:
             t1 = subtract_f32(multiply_f32(two, t1), load_f32x16(at + 64))
             t2 = subtract_f32(multiply_f32(two, t2), load_f32x16(at + 128))
             t3 = subtract_f32(multiply_f32(two, t3), load_f32x16(at + 192))
-        store(rank + 4 * g, t0)
-        store(rank + 4 * g + 64, t1)
-        store(rank + 4 * g + 128, t2)
-        store(rank + 4 * g + 192, t3)
+        store(rank + 4 * g, _within(t0))
+        store(rank + 4 * g + 64, _within(t1))
+        store(rank + 4 * g + 128, _within(t2))
+        store(rank + 4 * g + 192, _within(t3))
     return rank_range(P, W)
 
 

@@ -22,6 +22,7 @@ from scannlite.kernels.simd import (
     load_i32,
     load_u8x64,
     lookup_256,
+    max_f32,
     multiply_f32,
     odd_bytes,
     raise_bytes,
@@ -143,13 +144,13 @@ def scan_floats(P: int, W: int, blocks: int) -> None:
 
 @inlined
 def _scores_from_distances(P: int, W: int, blocks: int) -> None:
-    """Scores are distances but for the sign; -inf for the void lanes of a block."""
+    """Scores are distances but for the sign; -inf for void lanes, and where sums left float32."""
     out, starts = region(P, W, "scores"), region(P, W, "list_start")
-    minus = splat_f32(_f4(-1))
+    minus, void = splat_f32(_f4(-1)), splat_f32(_f4(-np.inf))
     for i in range(blocks):
         for t in range(0, 256, 64):
             place = out + 256 * i + t
-            store(place, multiply_f32(load_f32x16(place), minus))
+            store(place, max_f32(multiply_f32(load_f32x16(place), minus), void))
         void_lanes(out + 256 * i, load_i32(starts + 4 * i))
 
 

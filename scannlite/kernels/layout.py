@@ -26,6 +26,7 @@ __all__ = [
     "EXCEEDS",
     "FIELDS",
     "FINE",
+    "HIGHEST_RANK",
     "LARGEST",
     "LEAST",
     "LEAST_SPAN",
@@ -70,6 +71,7 @@ FINE = 1 / 65534  # one step of a row's 16-bit remainder, in steps of its byte
 LONG_BLOCK = 128  # dimensions from which on a device sums products by columns
 LONG_COLUMN, SHORT_COLUMN = 16, 4  # dimensions a column; the latter with ...
 MANY_LEAVES = 8000  # ... so many leaves
+HIGHEST_RANK = 1.5e38  # of a leaf on a device, and but for its sign the lowest
 LEAST_STEP = 2.0**-23  # what a device's entries span at least when they are cut
 LEAST = 1e-30  # a query none of whose values is larger is taken as zero
 LEAST_SPAN = 1e-20  # scores that span less are not told apart by bytes

@@ -607,7 +607,7 @@ ZIPS = {
 
 
 @pytest.mark.parametrize(("data", "message"), ZIPS.values(), ids=ZIPS)
-def test_zips_that_a_phone_would_not_read_are_refused(data: bytes, message: str) -> None:
+def test_zips_that_the_format_does_not_allow_are_refused(data: bytes, message: str) -> None:
     """Compressed, encrypted, ambiguous, or with offsets of another origin."""
     with pytest.raises(IndexFileError, match=message):
         found(data)

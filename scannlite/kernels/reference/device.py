@@ -7,6 +7,7 @@ import numpy as np
 from scannlite.kernels.layout import (
     DEVICE_FLOAT,
     DEVICE_INT8,
+    HIGHEST_RANK,
     LEAST_STEP,
     LONG_BLOCK,
     LONG_COLUMN,
@@ -45,7 +46,8 @@ def _rank_leaves(layout: Layout, q: Floats) -> Floats:
     rank = _products(q, tiles, column)
     if layout.leaf_metric == SQUARED_L2:
         rank = _f4(2) * rank - layout.leaf_squares
-    return rank[: layout.num_leaves]
+    rank = np.where(rank > _f4(-HIGHEST_RANK), rank, _f4(-HIGHEST_RANK))
+    return np.minimum(rank, _f4(HIGHEST_RANK))[: layout.num_leaves]
 
 
 def _part_norm(x: Floats) -> np.float32:
@@ -119,7 +121,7 @@ def _scan_codes(layout: Layout, listed: Listed, q: Floats) -> Floats:
             blocks = min(layout.group, layout.m - first)
             distances = distances + (worth * sums + _f4(blocks) * half)
     scores = distances * _f4(-1)
-    scores[listed.void] = -np.inf
+    scores[listed.void | np.isnan(scores)] = -np.inf
     return scores
 
 

@@ -1,0 +1,199 @@
+"""The TFLite Searcher itself, asked by lines of JSON. Runs where tflite-support is, and only there.
+
+``python runtime.py`` reads one request a line from stdin and writes one answer a line to stdout.
+Files go by their paths, metadata as latin-1 so that all bytes fit, float32 as the float64 that it
+equals. ``client.py`` is the other end.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tiny_models
+from tensorflow_lite_support.scann_ondevice.cc.core import serialized_searcher_pb2 as proto
+from tensorflow_lite_support.scann_ondevice.cc.python import index_builder
+from tflite_support.task import core, processor, text, vision
+
+Answer = dict[str, Any]
+Asked = tuple[Callable[[Any], Any], list[Any]]  # what answers a question, and the questions
+
+_opened: dict[str, Asked] = {}
+
+
+# ---- making ------------------------------------------------------------------------------------
+
+
+def text_model(queries: str, to: str, index: str | None = None) -> Answer:
+    """An embedder of the texts ``p0``, ``p1`` and so on: one for each query (q, d)."""
+    inside = None if index is None else Path(index).read_bytes()
+    Path(to).write_bytes(tiny_models.text_model(np.load(queries), inside))
+    return {}
+
+
+def image_model(height: int, width: int, to: str) -> Answer:
+    """An embedder of images of one size."""
+    Path(to).write_bytes(tiny_models.image_model(height, width))
+    return {}
+
+
+def build(arrays: str, to: str, *, config: dict[str, Any], compression: bool) -> Answer:
+    """An index file by the builder that Model Maker uses.
+
+    Args:
+        arrays: a ``.npz`` file of centroids (L, d), leaf (n,), and rows (n, d), or codes (n, m) and
+            codebook_0 to codebook_{m-1}, each (c, b).
+        to: where it goes.
+        config: distance, leaf_distance, lookup_type and search_fraction, as the file names them;
+            metadata and userinfo in latin-1.
+        compression: of the blocks.
+    """
+    with np.load(arrays) as file:
+        parts = dict(file)
+    database = parts.get("codes", parts.get("rows"))
+    flat = {"hashed_database" if "codes" in parts else "float_database": database.ravel()}
+    made = index_builder.create_serialized_index_file(
+        database.shape[1],
+        _config(parts, config).SerializeToString(),
+        config["userinfo"].encode("latin-1"),
+        parts["leaf"],
+        [item.encode("latin-1") for item in config["metadata"]],
+        compression=compression,
+        **flat,
+    )
+    Path(to).write_bytes(made)
+    return {}
+
+
+def _config(parts: dict[str, np.ndarray], said: dict[str, Any]) -> proto.ScannOnDeviceConfig:
+    config = proto.ScannOnDeviceConfig()
+    distance = proto.DistanceMeasure.Value(said["distance"])
+    config.query_distance = distance
+    config.partitioner.query_distance = proto.DistanceMeasure.Value(said["leaf_distance"])
+    config.partitioner.search_fraction = said["search_fraction"]
+    for centroid in parts["centroids"]:
+        config.partitioner.leaf.add().dimension.extend(centroid.tolist())
+    if "codes" not in parts:
+        return config
+    ah = config.indexer.asymmetric_hashing
+    ah.query_distance = distance
+    ah.lookup_type = getattr(proto.AsymmetricHashingProto, said["lookup_type"])
+    for block in range(parts["codes"].shape[1]):
+        subspace = ah.subspace.add()
+        for entry in parts[f"codebook_{block}"]:
+            subspace.entry.add().dimension.extend(entry.tolist())
+    return config
+
+
+# ---- asking ------------------------------------------------------------------------------------
+
+
+def open_texts(
+    name: str,
+    model: str,
+    questions: int,
+    k: int,
+    index: str | None = None,
+    *,
+    content: bool = False,
+) -> Answer:
+    """A TextSearcher with the index of its model or another one, given by its name or content."""
+    start = time.perf_counter()
+    searcher = text.TextSearcher.create_from_options(
+        text.TextSearcherOptions(
+            _base(model), processor.EmbeddingOptions(), _search(k, index, content=content)
+        )
+    )
+    seconds = time.perf_counter() - start
+    _opened[name] = searcher.search, [f"p{i}" for i in range(questions)]
+    return {"userinfo": searcher.get_user_info(), "seconds": seconds}
+
+
+def open_embedder(name: str, model: str, questions: int) -> Answer:
+    """A TextEmbedder, to be timed."""
+    options = text.TextEmbedderOptions(_base(model), processor.EmbeddingOptions())
+    embedder = text.TextEmbedder.create_from_options(options)
+    _opened[name] = embedder.embed, [f"p{i}" for i in range(questions)]
+    return {}
+
+
+def open_images(name: str, model: str, questions: str, k: int, index: str | None = None) -> Answer:
+    """An ImageSearcher, to be asked with images (q, height, width, 3) uint8."""
+    options = vision.ImageSearcherOptions(
+        _base(model), processor.EmbeddingOptions(), _search(k, index, content=False)
+    )
+    searcher = vision.ImageSearcher.create_from_options(options)
+    images = [vision.TensorImage.create_from_array(image) for image in np.load(questions)]
+    _opened[name] = searcher.search, images
+    return {"userinfo": searcher.get_user_info()}
+
+
+def _base(model: str) -> core.BaseOptions:
+    return core.BaseOptions(file_name=model, num_threads=1)
+
+
+def _search(k: int, index: str | None, *, content: bool) -> processor.SearchOptions:
+    if index is None:
+        return processor.SearchOptions(max_results=k)
+    if content:
+        return processor.SearchOptions(index_file_content=Path(index).read_bytes(), max_results=k)
+    return processor.SearchOptions(index_file_name=index, max_results=k)
+
+
+def search(name: str) -> Answer:
+    """What is found for every question."""
+    find, questions = _opened[name]
+    found = [find(question).nearest_neighbors for question in questions]
+    return {
+        "distances": [[one.distance for one in near] for near in found],
+        "metadata": [[bytes(one.metadata).decode("latin-1") for one in near] for near in found],
+    }
+
+
+def clock(name: str, chunk: int) -> Answer:
+    """Seconds a question: the mean of each chunk of all questions."""
+    find, questions = _opened[name]
+    samples = []
+    for first in range(0, len(questions), chunk):
+        part = questions[first : first + chunk]
+        start = time.perf_counter()
+        for question in part:
+            find(question)
+        samples.append((time.perf_counter() - start) / len(part))
+    return {"seconds": samples}
+
+
+REQUESTS: dict[str, Callable[..., Answer]] = {
+    made.__name__: made
+    for made in (
+        text_model,
+        image_model,
+        build,
+        open_texts,
+        open_embedder,
+        open_images,
+        search,
+        clock,
+    )
+}
+
+
+def main() -> None:
+    """Say that all is there, then answer until there is nothing more to read."""
+    print(json.dumps({"python": sys.version.split()[0]}), flush=True)
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            answer = REQUESTS[request.pop("do")](**request)
+        except Exception as error:
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()
