@@ -21,7 +21,7 @@ from scannlite.engine.plan import Plan
 from scannlite.engine.storage import Stored, load, save
 from scannlite.engine.tuning import Tuning, tune
 from scannlite.errors import InvalidInput, InvalidType
-from scannlite.files.index_file import RowMetadata
+from scannlite.files.row_metadata import RowMetadata
 from scannlite.types import Distance, Floats, Neighbors, Progress
 
 __all__ = ["Index"]

@@ -20,7 +20,7 @@ from scannlite.engine.options import ScaNNOptions
 from scannlite.errors import IndexFileError, InvalidInput
 from scannlite.files import container, index_file, model_file, sstable
 from scannlite.files.atomic import replacing
-from scannlite.files.index_file import RowMetadata
+from scannlite.files.row_metadata import RowMetadata
 from scannlite.files.span import Span
 from scannlite.files.stored_zip import map_file
 from scannlite.types import AnyArray

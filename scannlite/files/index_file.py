@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, overload
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from scannlite.files import sstable
 from scannlite.files.index_config import IndexConfig, from_wire, to_wire
+from scannlite.files.row_metadata import RowMetadata, number_of, numbered
 from scannlite.files.span import Span
 from scannlite.types import AnyArray
 
-__all__ = ["IndexFile", "RowMetadata", "read", "write"]
+__all__ = ["IndexFile", "read", "write"]
 
 _CONFIG, _USERINFO = b"INDEX_CONFIG", b"USER_INFO"
 _PARTITION, _METADATA = b"E_", b"M_"
@@ -49,42 +50,6 @@ class IndexFile:
         """Rows of each partition, int64."""
         sizes = [len(partition) // self.row_bytes for partition in self.partitions]
         return np.array(sizes, np.int64)
-
-
-class RowMetadata(Sequence[bytes]):
-    """The metadata of each row of an index file, found in the file when asked for."""
-
-    def __init__(self, table: sstable.Table, span: Span, n: int) -> None:
-        self._table, self._span, self._n = table, span, n
-
-    def __len__(self) -> int:
-        return self._n
-
-    @overload
-    def __getitem__(self, place: int) -> bytes: ...
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[bytes]: ...
-    def __getitem__(self, place: Any) -> Any:
-        if isinstance(place, slice):
-            return [self[i] for i in range(*place.indices(self._n))]
-        i = range(self._n)[place]
-        found = self._table.get(_numbered(_METADATA, i))
-        if found is None:
-            raise self._span.wrong(0, "table", f"metadata under the key M_{i}", "no such key")
-        return bytes(found.data)
-
-    def __iter__(self) -> Iterator[bytes]:
-        """All of them, by one pass over the file."""
-        items: list[bytes | None] = [None] * self._n
-        for key, value in self._table.starting(_METADATA):
-            number = _number_of(key, _METADATA)
-            if number is not None and number < self._n:
-                items[number] = bytes(value.data)
-        for i, item in enumerate(items):
-            yield self[i] if item is None else item
-
-    def __repr__(self) -> str:
-        return f"<{self._n} items of metadata>"
 
 
 def read(span: Span) -> IndexFile:
@@ -139,7 +104,7 @@ def _partitions(table: sstable.Table, span: Span) -> list[Span]:
     """The values of ``E_0``, ``E_1`` and so on, of which none is missing."""
     found: dict[int, Span] = {}
     for key, value in table.starting(_PARTITION):
-        number = _number_of(key, _PARTITION)
+        number = number_of(key, _PARTITION)
         if number is None:
             raise value.wrong(0, "key", "E_ and a number", repr(key))
         found[number] = value
@@ -147,19 +112,6 @@ def _partitions(table: sstable.Table, span: Span) -> list[Span]:
         if number not in found:
             raise span.wrong(0, "table", f"the key E_{number}", "no such key")
     return [found[number] for number in range(len(found))]
-
-
-def _numbered(prefix: bytes, number: int) -> bytes:
-    return prefix + str(number).encode("ascii")
-
-
-def _number_of(key: bytes, prefix: bytes) -> int | None:
-    """The number of a key as a writer makes it: decimal, without zeros before it."""
-    digits = key[len(prefix) :]
-    if not 1 <= len(digits) <= 10 or not digits.isdigit():
-        return None
-    number = int(digits)
-    return number if _numbered(prefix, number) == key else None
 
 
 def write(  # noqa: PLR0913 - the parts of the file
@@ -188,10 +140,10 @@ def write(  # noqa: PLR0913 - the parts of the file
 
     def items() -> Iterator[tuple[bytes, Any]]:
         for number in sorted(range(len(config.partition_offsets)), key=str):
-            yield _numbered(_PARTITION, number), partition(number).data
+            yield numbered(_PARTITION, number), partition(number).data
         yield _CONFIG, to_wire(config)
         for number in sorted(range(len(metadata)), key=str):
-            yield _numbered(_METADATA, number), metadata[number]
+            yield numbered(_METADATA, number), metadata[number]
         yield _USERINFO, userinfo
 
     sstable.write(file, items(), compression=compression)

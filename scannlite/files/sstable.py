@@ -15,12 +15,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import BinaryIO
 
 from scannlite.errors import InvalidInput
 from scannlite.files.span import Span
 from scannlite.files.sstable_block import Block, BlockWriter, common_prefix, encoded, varint
-from scannlite.files.sstable_store import BlockFile, Handle, check_crcs, unpacked
+from scannlite.files.sstable_store import BlockFile, Handle, check_crcs, unpacked, unpacked_all
+from scannlite.types import Ids
 
 __all__ = ["MAGIC", "Table", "write"]
 
@@ -101,6 +103,23 @@ class Table:
                 pass  # each is checked on the way
             self._last = last = number, block
         return last[1].get(key)
+
+    def blocks_of(self, prefix: bytes) -> tuple[memoryview, Ids, Ids]:
+        """All data blocks of nothing but keys with a prefix, as they were before they were packed.
+
+        Returns:
+            Bytes, and where in them each block starts and ends, int64. They are those of the table
+            itself where no block is packed.
+
+        Raises:
+            IndexFileError: a block cannot be unpacked.
+        """
+        handles = [
+            handle
+            for (before, key), handle in zip(pairwise(self._keys), self._handles[1:], strict=True)
+            if before.startswith(prefix) and key.startswith(prefix)
+        ]
+        return unpacked_all(self._span, handles)
 
     def _block(self, number: int) -> Block:
         handle = self._handles[number]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
 
 from scannlite.errors import IndexFileError
 from scannlite.extras import imported
 from scannlite.files.span import Span
 from scannlite.files.sstable_block import BlockWriter, varint
+from scannlite.types import Ids
 
-__all__ = ["BlockFile", "Handle", "check_crcs", "unpacked"]
+__all__ = ["BlockFile", "Handle", "check_crcs", "unpacked", "unpacked_all"]
 
 _TRAILER = 5  # bytes after each block: its type, and the masked CRC-32C of block and type
 _PLAIN, _SNAPPY = 0, 1
@@ -88,6 +91,24 @@ def unpacked(span: Span, handle: Handle) -> Span:
     if len(data) != size:
         raise stored.wrong(0, "snappy block", f"{size} bytes", len(data))
     return _Unpacked(span.path, data, stored.start)
+
+
+def unpacked_all(span: Span, handles: Sequence[Handle]) -> tuple[memoryview, Ids, Ids]:
+    """Many blocks as they were before they were packed; nothing is copied if none was.
+
+    Returns:
+        Bytes, and where in them each block starts and ends, int64.
+
+    Raises:
+        IndexFileError: the type of a block is unknown, or it cannot be unpacked.
+    """
+    starts = np.array([handle.offset for handle in handles], np.int64)
+    sizes = np.array([handle.size for handle in handles], np.int64)
+    if any(span.data[handle.offset + handle.size] != _PLAIN for handle in handles):
+        blocks = [unpacked(span, handle).data for handle in handles]
+        sizes = np.array([len(block) for block in blocks], np.int64)
+        return memoryview(b"".join(blocks)), np.cumsum(sizes) - sizes, np.cumsum(sizes)
+    return span.data, starts, starts + sizes
 
 
 def _cramjam() -> Any:

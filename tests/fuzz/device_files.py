@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 import atheris
 
@@ -20,7 +21,7 @@ with atheris.instrument_imports(include=["scannlite.files", "scannlite.engine.de
 import numpy as np
 
 from scannlite.engine.index import Index
-from scannlite.errors import InvalidInput, IndexFileError
+from scannlite.errors import IndexFileError, InvalidInput
 from scannlite.files.span import Span
 
 CONFIG = bytes.fromhex("0a02080010011810220100")  # float rows of 16 dimensions, one partition
@@ -77,10 +78,8 @@ def test_one_input(data: bytes) -> None:
     """The first byte chooses what reads the rest; a file begins with none of the four."""
     way = WAYS[data[0]] if data and data[0] < len(WAYS) else None
     for each in WAYS if way is None else (way,):
-        try:
+        with suppress(IndexFileError, InvalidInput):
             each(data if way is None else data[1:])
-        except (IndexFileError, InvalidInput):
-            continue
 
 
 if __name__ == "__main__":
