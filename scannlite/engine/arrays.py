@@ -183,6 +183,20 @@ def _check_sizes(arrays: dict[str, AnyArray], options: ScaNNOptions, path: str) 
         raise IndexFileError(f"{path}: constant_unit: expected 0, found another number.")
 
 
+def _check_device(arrays: dict[str, AnyArray], options: ScaNNOptions, path: str) -> None:
+    """What a device's kernel takes for granted of block dimensions and codes."""
+    if options.device is None or options.score_ah is None:
+        return
+    d, dims = arrays["centroids"].shape[1], options.device.block_dims
+    if dims is not None and sum(dims) != d:
+        raise IndexFileError(
+            f"{path}: options: expected block_dims that sum to {d}, found {sum(dims)}."
+        )
+    c = options.centers
+    if c < 256 and arrays["codes"].max(initial=0) >= c:
+        raise IndexFileError(f"{path}: codes: expected numbers below {c}, found others.")
+
+
 def _has_constant_line(options: ScaNNOptions) -> bool:
     squares = options.distance_measure == "squared_l2"
     return lookup_of(options) == LOOKUP_16 and (options.corrected or squares)
@@ -224,6 +238,7 @@ def check_arrays(found: dict[str, AnyArray], options: ScaNNOptions, path: str) -
         if not np.isfinite(arrays[name]).all():
             raise IndexFileError(f"{path}: {name}: expected finite numbers, found others.")
     _check_sizes(arrays, options, path)
+    _check_device(arrays, options, path)
     ids = arrays["ids"]
     within = ((ids >= 0) & (ids < len(ids))).all()
     if not within or not (np.bincount(ids, minlength=len(ids)) == 1).all():

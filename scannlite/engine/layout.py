@@ -155,13 +155,13 @@ def _device_tables(arrays: IndexArrays, options: ScaNNOptions) -> dict[str, Any]
     }
 
 
-def _device_numbers(options: ScaNNOptions) -> dict[str, Any]:
+def _device_numbers(arrays: IndexArrays, options: ScaNNOptions) -> dict[str, Any]:
     """Likewise the numbers."""
-    device, ah = options.device, options.score_ah
+    device = options.device
     if device is None:
         return {"device": 0, "leaf_metric": 0, "centers": 0, "single": 0, "group": 0}
     bytes_ = device.lookup_type == "int8"
-    single = ah is not None and ah.dimensions_per_block == 1
+    single = arrays.codebooks.shape[2] == 1 and options.score_ah is not None
     products = options.distance_measure == "dot_product"
     return {
         "device": _DEVICE_LOOKUPS[device.lookup_type],
@@ -197,7 +197,7 @@ def to_layout(arrays: IndexArrays, options: ScaNNOptions) -> Layout:
         m=m,
         b=b,
         code_lines=arrays.codes.shape[1],
-        **_device_numbers(options),
+        **_device_numbers(arrays, options),
         constant_unit=float(arrays.constant_unit[0]),
         mean=_padded(arrays.mean, -(-d // 16) * 16, np.float32),
         centroids=_tiles(high),

@@ -23,10 +23,11 @@ from scannlite import (
     ScoreBruteForce,
     Tree,
 )
+from scannlite.engine.arrays import IndexArrays
 from scannlite.engine.device import leaves_searched, search_fraction
 from scannlite.engine.options import Device
 from scannlite.engine.storage import device_table
-from scannlite.files import index_file, sstable
+from scannlite.files import container, index_file, sstable
 from scannlite.files.index_config import to_wire
 from tests.engine.test_build_and_search import Q, X, assert_same
 from tests.kernels.test_device import EMPTY, LOOKUPS, MEASURES, phone
@@ -1061,3 +1062,24 @@ def test_distances_not_said_are_found_where_the_reference_looks(tmp_path):
     config = changed(FLOATS, partitioner__query_distance="unspecified")
     (tmp_path / "index.ldb").write_bytes(table_of(FLOATS, config))
     assert Index.load(tmp_path / "index.ldb").options.device.partition_distance == "dot_product"
+
+
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        (Device(block_dims=(3, 3, 2)), r"expected block_dims that sum to 9, found 8"),
+        (Device(num_centers=5), r"codes: expected numbers below 5, found others"),
+    ],
+)
+def test_a_container_whose_options_do_not_fit_its_codes_is_refused(device, message, tmp_path):
+    """What kernels take for granted is checked in the project's own files too."""
+    X = np.random.default_rng(0).standard_normal((300, 9), dtype=np.float32)
+    ah = ScoreAH(3, hash_type="lut256", residual_quantization=False)
+    index = Index.build(X, ScaNNOptions("dot_product", score_ah=ah, device=Device()))
+    arrays = {name: getattr(index._arrays, name) for name in IndexArrays.__dataclass_fields__}
+    if device.num_centers:
+        arrays["codebooks"] = index._arrays.codebooks[:, : device.num_centers]
+    options = dataclasses.replace(index.options, device=device)
+    container.write(tmp_path / "index.npz", arrays, {"options": options.to_dict()})
+    with pytest.raises(IndexFileError, match=message):
+        Index.load(tmp_path / "index.npz")

@@ -1,0 +1,3 @@
+"""Nothing here is for pytest: Atheris runs it."""
+
+collect_ignore = ["device_files.py"]
