@@ -74,6 +74,7 @@ def test_types_are_shipped() -> None:
         "import scannlite",
         "import scannlite; scannlite.ScaNNOptions",
         "from scannlite.cli import main",
+        "import scannlite; scannlite.Index.build([[1.0, 2.0]] * 3).save",
     ],
 )
 def test_numba_is_not_imported_before_it_is_needed(line: str) -> None:

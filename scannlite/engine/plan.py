@@ -1,7 +1,8 @@
 """How an index answers: the kernel, its block, and workspaces that wait to be used.
 
-A plan is made once from arrays that were validated, is never changed, and keeps everything alive
-whose address the block holds. Threads take workspaces from a shared list and put them back.
+A plan is made once from arrays that were validated, and keeps everything alive whose address the
+block holds; nothing of it changes but that kernels are imported when they are first asked for.
+Threads take workspaces from a shared list and put them back.
 """
 
 from __future__ import annotations
@@ -32,28 +33,38 @@ class Plan:
 
     Attributes:
         layout: the arrays and numbers.
-        one, many: the kernels for a query and for part of a batch; twins where none compiles.
+        one, many: the kernels for a query and for part of a batch; twins where none compiles. They
+            are imported at the first call: who only opens an index needs no compiler.
         address: of the block.
         free: addresses of workspaces nobody uses now; pop one, or ask for a new one.
     """
 
     __slots__ = ("_kept", "_size", "address", "compiled", "free", "layout", "many", "one")
 
+    one: Kernel
+    many: Kernel
+
     def __init__(self, layout: Layout) -> None:
-        room, name = _kernel_of(layout)
-        kernels = implementation(room)
         self.layout = layout
         self.compiled = compiled()
-        self.one: Kernel = getattr(kernels, name)
         self.free: list[int] = []
         self.address = 0
         self._kept: list[AnyArray] = []
         if self.compiled:
-            self.many: Kernel = getattr(kernels, f"{name}_many")
             block = pack(layout)
             self.address = block.ctypes.data
             self._size = regions(layout)[1]
             self._kept.append(block)
+
+    def __getattr__(self, name: str) -> Kernel:
+        """Import the kernels: asked for what is not there yet."""
+        if name not in ("one", "many"):
+            raise AttributeError(f"'Plan' object has no attribute {name!r}")
+        room, kernel = _kernel_of(self.layout)
+        kernels = implementation(room)
+        self.one = getattr(kernels, kernel)
+        self.many = getattr(kernels, f"{kernel}_many", self.one)  # twins have no other
+        return self.one if name == "one" else self.many
 
     def workspace(self) -> int:
         """The address of a new workspace."""

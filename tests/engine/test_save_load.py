@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -230,3 +232,19 @@ def test_rows_may_be_a_mapped_file_of_many_chunks(tmp_path):
     a, b = Index.build(mapped, chosen), Index.build(rows, chosen)
     assert_same(a.search(mapped[:2]), b.search(rows[:2]))
     assert (a.search(mapped[5], 17).distances < 1e-9).all()
+
+
+@pytest.mark.parametrize("name", ["index.npz", "index.ldb"])
+def test_opening_an_index_imports_no_compiler(name, tmp_path):
+    """It is imported by the first search."""
+    if name == "index.ldb":
+        pytest.importorskip("google_crc32c", reason="needs the extra 'device'")
+    Index.build(X, options_of("dot_product", "float").for_device()).save(tmp_path / name)
+    code = (
+        f"import sys, scannlite\nindex = scannlite.Index.load({str(tmp_path / name)!r})\n"
+        "print(len(index), 'numba' in sys.modules)"
+    )
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["300", "False"]
