@@ -22,7 +22,7 @@ from scannlite.cli.output import (
     say_json,
     trials_as_table,
 )
-from scannlite.engine.storage import kind_named, kind_of, load, save
+from scannlite.engine.storage import check_arguments, kind_named, kind_of, load, save
 from scannlite.errors import InvalidInput
 from scannlite.types import AnyArray, Neighbors
 
@@ -59,6 +59,7 @@ def build(arguments: argparse.Namespace) -> None:
     options = options_from(arguments, vectors)
     if kind_named(arguments.output) != "npz":
         options = options_for_device(arguments, options)
+    check_arguments(arguments.output, arguments.embedder)
     check_folder(arguments.output)
     with Progress() as progress:
         index = Index.build(

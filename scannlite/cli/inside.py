@@ -8,7 +8,6 @@ from typing import Any
 
 from scannlite.cli.output import human, words_of
 from scannlite.engine import device
-from scannlite.engine.options import ScaNNOptions
 from scannlite.engine.storage import Stored, device_table, kind_of, load, mapped
 from scannlite.errors import IndexFileError
 from scannlite.files import container, index_file, model_file
@@ -29,7 +28,7 @@ def facts_inside(path: Path) -> dict[str, Any]:
         stored = load(path)
         arrays, _ = container.read(path, verify=False)
         parts = {name: _part_facts(array) for name, array in arrays.items()}
-        return _facts(path, kind, stored, stored.options) | {"parts": parts}
+        return _facts(path, kind, stored) | {"parts": parts}
     file = index_file.read(device_table(path))
     facts = _device_facts(file)
     if kind == "tflite":
@@ -41,7 +40,7 @@ def facts_inside(path: Path) -> dict[str, Any]:
         rows, d = int(file.partition_sizes.sum()), None
         return _common(path, kind, rows, d) | {"unusable": str(error)} | facts
     stored = Stored(options, arrays_of, file.metadata, file.userinfo)
-    return _facts(path, kind, stored, options) | facts
+    return _facts(path, kind, stored) | facts
 
 
 def _common(path: Path, kind: str, rows: int, dimensions: int | None) -> dict[str, Any]:
@@ -54,12 +53,12 @@ def _common(path: Path, kind: str, rows: int, dimensions: int | None) -> dict[st
     }
 
 
-def _facts(path: Path, kind: str, stored: Stored, options: ScaNNOptions) -> dict[str, Any]:
+def _facts(path: Path, kind: str, stored: Stored) -> dict[str, Any]:
     facts = _common(path, kind, len(stored.arrays.ids), stored.arrays.centroids.shape[1])
     return facts | {
         "metadata": stored.metadata is not None,
         "userinfo": words_of(stored.userinfo),
-        "options": options.to_dict(),
+        "options": stored.options.to_dict(),
     }
 
 

@@ -12,6 +12,7 @@ from typing import BinaryIO
 import numpy as np
 
 from scannlite.engine.arrays import IndexArrays, allocate, blocks_of
+from scannlite.engine.door import as_bytes
 from scannlite.engine.layout import block_dims
 from scannlite.engine.options import (
     Device,
@@ -286,14 +287,10 @@ def to_file(  # noqa: PLR0913 - the parts of an index
         file,
         _config(options, arrays, device),
         _partition(arrays),
-        [_as_bytes(items[row]) for row in arrays.ids.tolist()],
+        [as_bytes("metadata", items[row]) for row in arrays.ids.tolist()],
         userinfo,
         compression=compression,
     )
-
-
-def _as_bytes(item: str | bytes) -> bytes:
-    return item if isinstance(item, bytes) else item.encode("utf-8", "surrogatepass")
 
 
 def _config(options: ScaNNOptions, arrays: IndexArrays, device: Device) -> IndexConfig:

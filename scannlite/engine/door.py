@@ -14,7 +14,7 @@ from scannlite.errors import InvalidInput, InvalidType
 from scannlite.kernels.layout import LARGEST
 from scannlite.types import AnyArray, Floats, Ids
 
-__all__ = ["as_queries", "as_rows", "as_whole", "finite_floats"]
+__all__ = ["as_bytes", "as_queries", "as_rows", "as_whole", "finite_floats"]
 
 FLOAT32 = np.dtype(np.float32)
 _LARGEST = np.float32(LARGEST)
@@ -95,6 +95,19 @@ def finite_floats(
             f"{values[row, column]} at row {number}, column {column}."
         )
     return floats
+
+
+def as_bytes(name: str, value: Any) -> bytes:
+    """A text as UTF-8, or bytes as they are.
+
+    Raises:
+        InvalidType: neither.
+    """
+    if isinstance(value, bytes):
+        return value
+    if not isinstance(value, str):
+        raise InvalidType(f"{name} must be str or bytes, got {type(value).__name__}.")
+    return value.encode("utf-8", "surrogatepass")
 
 
 def as_whole(name: str, value: Any, least: int, most: int | None = None) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 from scannlite.engine.arrays import IndexArrays
 from scannlite.engine.build import build_arrays
 from scannlite.engine.choice import choose_options, options_for
-from scannlite.engine.door import as_queries, as_rows, as_whole, finite_floats
+from scannlite.engine.door import as_bytes, as_queries, as_rows, as_whole, finite_floats
 from scannlite.engine.layout import to_layout
 from scannlite.engine.metadata import Metadata
 from scannlite.engine.options import ScaNNOptions
@@ -30,14 +30,6 @@ _FLOAT32, _INT64 = np.dtype(np.float32), np.dtype(np.int64)
 _MOST_NEIGHBORS = 2**31 - 1
 _BARE_CANDIDATES = 32  # beyond 2 k, where codes are all there is to order candidates by
 _new, _empty, _ndarray = tuple.__new__, np.empty, np.ndarray
-
-
-def _as_bytes(name: str, value: str | bytes) -> bytes:
-    if isinstance(value, bytes):
-        return value
-    if not isinstance(value, str):
-        raise InvalidType(f"{name} must be str or bytes, got {type(value).__name__}.")
-    return value.encode("utf-8", "surrogatepass")
 
 
 def _no_progress(stage: str, done: int, total: int) -> None:
@@ -160,7 +152,7 @@ class Index:
             MissingExtra: a library that this kind needs is not installed.
             OSError: the file cannot be written; a file of that name stays as it was.
         """
-        info = self._userinfo if userinfo is None else _as_bytes("userinfo", userinfo)
+        info = self._userinfo if userinfo is None else as_bytes("userinfo", userinfo)
         stored = Stored(self._options, self._arrays, self._metadata, info)
         save(path, stored, embedder=embedder, compression=compression)
 

@@ -25,7 +25,17 @@ from scannlite.files.span import Span
 from scannlite.files.stored_zip import map_file
 from scannlite.types import AnyArray
 
-__all__ = ["Kind", "Stored", "device_table", "kind_named", "kind_of", "load", "mapped", "save"]
+__all__ = [
+    "Kind",
+    "Stored",
+    "check_arguments",
+    "device_table",
+    "kind_named",
+    "kind_of",
+    "load",
+    "mapped",
+    "save",
+]
 
 Kind = Literal["npz", "ldb", "tflite"]
 
@@ -146,7 +156,7 @@ def save(
         OSError: the file cannot be written; a file of that name stays as it was.
     """
     kind = kind_named(path)
-    _check_arguments(kind, embedder, compression=compression)
+    check_arguments(path, embedder, compression=compression)
     if kind == "npz":
         _save_container(path, stored)
         return
@@ -161,9 +171,18 @@ def save(
         model_file.attach_index(model, table.getbuffer(), out)
 
 
-def _check_arguments(
-    kind: Kind, embedder: str | os.PathLike[str] | None, *, compression: bool
+def check_arguments(
+    path: str | os.PathLike[str],
+    embedder: str | os.PathLike[str] | None,
+    *,
+    compression: bool = False,
 ) -> None:
+    """Refuse what ``save`` would, before there is anything to save.
+
+    Raises:
+        InvalidInput: embedder or compression do not go with the kind of file that path names.
+    """
+    kind = kind_named(path)
     if kind == "tflite" and embedder is None:
         raise InvalidInput("embedder must be the path of a model for a .tflite file, got None.")
     if kind != "tflite" and embedder is not None:

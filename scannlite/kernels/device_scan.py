@@ -123,7 +123,7 @@ def scan_whole(P: int, W: int, blocks: int, least: float, most: float, steps: fl
 
 
 @inlined
-def scan_floats(P: int, W: int, blocks: int) -> None:
+def _scan_floats(P: int, W: int, blocks: int) -> None:
     """Distances of all rows listed, from sums of the entries themselves."""
     m, group, codes = number(P, "m"), number(P, "group"), number(P, "codes")
     step = 4 * ((number(P, "centers") + 63) // 64 * 64)
@@ -163,7 +163,7 @@ def scan_codes(P: int, W: int, blocks: int) -> None:
     if number(P, "device") == DEVICE_FLOAT:
         scale_query(P, W)
         fill_entries(P, W)
-        scan_floats(P, W, blocks)
+        _scan_floats(P, W, blocks)
     else:
         steps = _f4(255) if number(P, "device") == DEVICE_INT8 else _f4(2047)
         least, most = fill_tables(P, W, steps)
