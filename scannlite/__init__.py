@@ -10,6 +10,7 @@ from scannlite.errors import (
     InvalidInput,
     InvalidType,
     MissingExtra,
+    ModelError,
     ScannliteError,
     ScannliteWarning,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "InvalidInput",
     "InvalidType",
     "MissingExtra",
+    "ModelError",
     "Neighbors",
     "Reorder",
     "ScaNNOptions",

@@ -6,6 +6,7 @@
     ├── InvalidInput      a value or array that cannot be used     (also a ValueError)
     ├── InvalidType       something that is not an array at all    (also a TypeError)
     ├── IndexFileError    a damaged, truncated or foreign file     (also a ValueError)
+    ├── ModelError        a model that cannot be an embedder       (also a ValueError)
     └── MissingExtra      an optional library is not installed     (also an ImportError)
 
     ScannliteWarning      no effect, or a recall out of reach       (a UserWarning)
@@ -20,6 +21,7 @@ __all__ = [
     "InvalidInput",
     "InvalidType",
     "MissingExtra",
+    "ModelError",
     "ScannliteError",
     "ScannliteWarning",
 ]
@@ -39,6 +41,10 @@ class InvalidType(ScannliteError, TypeError):
 
 class IndexFileError(ScannliteError, ValueError):
     """A file that is damaged, truncated, foreign, or of a newer format."""
+
+
+class ModelError(ScannliteError, ValueError):
+    """A sound model that cannot be used as an embedder, or that the runtime cannot run."""
 
 
 class MissingExtra(ScannliteError, ImportError):

@@ -8,13 +8,24 @@ that the weights are the same byte for byte; see ``flatbuffer``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from scannlite.errors import InvalidInput
 from scannlite.files import model_schema as schema
 from scannlite.files.associated import MOST_MEMBERS, Archive, read_archive, write_archive
-from scannlite.files.flatbuffer import Flatbuffer, Head, Schema, Table
+from scannlite.files.flatbuffer import Head, Table
+from scannlite.files.model_parts import (
+    ENTRY_NAME,
+    INDEX_TYPE,
+    METADATA_IDENTIFIER,
+    MODEL_IDENTIFIER,
+    ModelParts,
+    check_model,
+    first,
+    is_model,
+    read_model,
+    refuse_outside,
+)
 from scannlite.files.span import Span
 
 __all__ = ["INDEX_NAME", "associated_files", "attach_index", "find_index", "is_model"]
@@ -22,22 +33,13 @@ __all__ = ["INDEX_NAME", "associated_files", "attach_index", "find_index", "is_m
 INDEX_NAME = "on_device_scann_index.ldb"  # what Model Maker calls it
 
 _DESCRIPTION = "On-device Scann Index file with LevelDB format."
-_INDEX_TYPE = 6  # SCANN_INDEX_FILE
 _PARSER = (1, 4, 0)  # the first metadata parser that knows this type
-_ENTRY_NAME = b"TFLITE_METADATA"
-_MODEL_IDENTIFIER = b"TFL3"
-_METADATA_IDENTIFIER = b"M001"
 _PURPOSE = "attaching an index to a .tflite model"
 _LONGEST_NAME = 255
 _LARGEST = (1 << 31) - 1  # bytes: what the offsets of a flatbuffer reach
 
 
 # ---- reading -----------------------------------------------------------------------------------
-
-
-def is_model(head: bytes) -> bool:
-    """Whether a file that starts with these (eight or more) bytes is a TensorFlow Lite model."""
-    return bytes(head[4:8]) == _MODEL_IDENTIFIER
 
 
 def find_index(file: Span) -> Span | None:
@@ -53,7 +55,7 @@ def find_index(file: Span) -> Span | None:
     Raises:
         IndexFileError: the model is damaged, or names an index that it does not hold.
     """
-    model = _read(file)
+    model = read_model(file)
     if model.index is None:
         return None
     name = _index_name(model.index)
@@ -69,90 +71,8 @@ def associated_files(file: Span) -> dict[str, Span]:
     Raises:
         IndexFileError: the zip is damaged, or ``file`` is no model.
     """
-    _check_model(file)
+    check_model(file)
     return {name: member.checked() for name, member in read_archive(file).members.items()}
-
-
-@dataclass(frozen=True)
-class _Model:
-    """What was read of a file.
-
-    Attributes:
-        archive: the zip.
-        root: the model's outermost table.
-        slot: the number of the buffer that holds the metadata, None where there are none.
-        metadata: the metadata's outermost table.
-        index: the first associated file of an output tensor that says it is an index.
-    """
-
-    archive: Archive
-    root: Table
-    slot: int | None
-    metadata: Table | None
-    index: Table | None
-
-
-def _read(file: Span) -> _Model:
-    _check_model(file)
-    archive = read_archive(file)
-    root = Flatbuffer(file.part(0, archive.start)).root(schema.MODEL, _MODEL_IDENTIFIER)
-    slot = _metadata_slot(root)
-    if slot is None:
-        return _Model(archive, root, None, None, None)
-    metadata = Flatbuffer(_buffer(root, slot)).root(schema.MODEL_METADATA, _METADATA_IDENTIFIER)
-    return _Model(archive, root, slot, metadata, _index_file(metadata))
-
-
-def _check_model(file: Span) -> None:
-    head = bytes(file.data[:8])
-    if not is_model(head):
-        raise file.wrong(0, "file", "a TensorFlow Lite model with 'TFL3' at byte 4", head)
-
-
-def _metadata_slot(root: Table) -> int | None:
-    slot = None
-    for entry in root.tables("metadata", schema.METADATA_ENTRY):
-        name = entry.content("name")
-        if name is not None and name.data == _ENTRY_NAME:
-            if slot is not None:
-                raise entry.wrong("name", f"{_ENTRY_NAME!r} once", "it twice")
-            slot = entry.number("buffer")
-    return slot
-
-
-def _buffer(root: Table, slot: int) -> Span:
-    """The content of a buffer, which must be in the flatbuffer."""
-    places = list(root.elements("buffers"))
-    if slot >= len(places):
-        raise root.wrong("metadata", f"a buffer below {len(places)}", slot)
-    buffer = root.buffer.table(places[slot], schema.BUFFER)
-    _refuse_outside(buffer, "offset")
-    data = buffer.content("data")
-    if data is None:
-        raise buffer.wrong("data", "the model's metadata", "nothing")
-    return data
-
-
-def _refuse_outside(table: Table, name: str) -> None:
-    offset = table.number(name)
-    if offset > 1:  # so says the schema: 0 and 1 are fillers
-        expected = "data inside the flatbuffer, not outside as in models over 2 GB"
-        raise table.wrong(name, expected, f"the file offset {offset}")
-
-
-def _first(table: Table, name: str, kind: Schema) -> Table | None:
-    return next(table.tables(name, kind), None)
-
-
-def _index_file(metadata: Table) -> Table | None:
-    subgraph = _first(metadata, "subgraph_metadata", schema.SUBGRAPH_METADATA)
-    if subgraph is None:
-        return None
-    for tensor in subgraph.tables("output_tensor_metadata", schema.TENSOR_METADATA):
-        for file in tensor.tables("associated_files", schema.ASSOCIATED_FILE):
-            if file.number("type") == _INDEX_TYPE:
-                return file
-    return None
 
 
 def _index_name(index: Table) -> str:
@@ -189,7 +109,7 @@ def attach_index(
         InvalidInput: the name is unusable or taken, or the model would grow over 2 GB.
         MissingExtra: flatbuffers is not installed, and the model names no index yet.
     """
-    read = _read(model)
+    read = read_model(model)
     _refuse_all_outside(read.root)
     content = memoryview(index).cast("B")
     _check_size(len(model) + len(content))
@@ -217,10 +137,10 @@ def _check_size(size: int) -> None:
 def _refuse_all_outside(root: Table) -> None:
     """Refuse a model that says of any of its parts where in the file, which changes, it lies."""
     for buffer in root.tables("buffers", schema.BUFFER):
-        _refuse_outside(buffer, "offset")
+        refuse_outside(buffer, "offset")
     for subgraph in root.tables("subgraphs", schema.SUBGRAPH):
         for operator in subgraph.tables("operators", schema.OPERATOR):
-            _refuse_outside(operator, "large_custom_options_offset")
+            refuse_outside(operator, "large_custom_options_offset")
 
 
 def _check_name(name: str, archive: Archive) -> None:
@@ -235,11 +155,11 @@ def _check_name(name: str, archive: Archive) -> None:
         )
 
 
-def _new_metadata(model: _Model, name: str) -> bytes:
+def _new_metadata(model: ModelParts, name: str) -> bytes:
     """The metadata with one more associated file; a skeleton where there were none."""
     old = model.metadata
     head = Head(_PURPOSE)
-    subgraph = old and _first(old, "subgraph_metadata", schema.SUBGRAPH_METADATA)
+    subgraph = old and first(old, "subgraph_metadata", schema.SUBGRAPH_METADATA)
     inputs, outputs, chosen = _choose_output(model.root, subgraph)
     # With a name, though empty: the runtime crashes over three inputs and tensors without one.
     blank = head.table(schema.TENSOR_METADATA, {"name": head.string("")})
@@ -258,7 +178,7 @@ def _new_metadata(model: _Model, name: str) -> bytes:
     values["subgraph_metadata"] = head.vector(subgraphs)
     if old is None or _parser_version(old) < _PARSER:
         values["min_parser_version"] = head.string(".".join(map(str, _PARSER)))
-    new = head.finish(head.table(schema.MODEL_METADATA, values), _METADATA_IDENTIFIER)
+    new = head.finish(head.table(schema.MODEL_METADATA, values), METADATA_IDENTIFIER)
     return new + bytes(old.buffer.span.data) if old else new
 
 
@@ -268,7 +188,7 @@ def _choose_output(root: Table, metadata: Table | None) -> tuple[int, int, int]:
     As Model Maker has it: three inputs without a tokenizer are the Universal Sentence Encoder's,
     whose second output encodes what is searched for; all others have one embedding, the first.
     """
-    subgraph = _first(root, "subgraphs", schema.SUBGRAPH)
+    subgraph = first(root, "subgraphs", schema.SUBGRAPH)
     if subgraph is None:
         raise root.wrong("subgraphs", "at least one", "none")
     inputs, outputs = subgraph.count("inputs"), subgraph.count("outputs")
@@ -285,7 +205,7 @@ def _with_index(head: Head, subgraph: Table | None, chosen: int, name: str) -> i
     old = next((tensor for at, tensor in enumerate(tensors) if at == chosen), None)
     values = {"name": head.string(""), **(old.values() if old else {})}
     texts = {"name": head.string(name), "description": head.string(_DESCRIPTION)}
-    file = head.table(schema.ASSOCIATED_FILE, {**texts, "type": _INDEX_TYPE})
+    file = head.table(schema.ASSOCIATED_FILE, {**texts, "type": INDEX_TYPE})
     values["associated_files"] = head.vector([*_children(old, "associated_files"), file])
     return head.table(schema.TENSOR_METADATA, values)
 
@@ -303,7 +223,7 @@ def _parser_version(metadata: Table) -> tuple[int, ...]:
     return tuple(map(int, parts)) if all(part.isdigit() for part in parts) else ()
 
 
-def _new_head(model: _Model, metadata: bytes) -> bytes:
+def _new_head(model: ModelParts, metadata: bytes) -> bytes:
     """The head of a model whose metadata are these."""
     root = model.root
     buffers = _children(root, "buffers")
@@ -313,11 +233,11 @@ def _new_head(model: _Model, metadata: bytes) -> bytes:
     head = Head(_PURPOSE)
     buffer = head.table(schema.BUFFER, {"data": head.content(metadata)})
     if model.slot is None:
-        name = head.string(_ENTRY_NAME.decode())
+        name = head.string(ENTRY_NAME.decode())
         entry = head.table(schema.METADATA_ENTRY, {"name": name, "buffer": len(buffers)})
         values["metadata"] = head.vector([*_children(root, "metadata"), entry])
         buffers.append(buffer)
     else:
         buffers[model.slot] = buffer
     values["buffers"] = head.vector(buffers)
-    return head.finish(head.table(schema.MODEL, values), _MODEL_IDENTIFIER)
+    return head.finish(head.table(schema.MODEL, values), MODEL_IDENTIFIER)
