@@ -19,6 +19,7 @@ import numpy as np
 from scannlite.errors import IndexFileError
 from scannlite.extras import imported
 from scannlite.files.span import Span
+from scannlite.types import AnyArray
 
 __all__ = ["Flatbuffer", "Head", "Schema", "Table"]
 
@@ -142,6 +143,19 @@ class Table:
         """The length of a vector of offsets or of 32-bit numbers."""
         target = self.target(name)
         return 0 if target is None else self._vector(target, _OFFSET, name)[1]
+
+    def child(self, name: str, schema: Schema) -> Table | None:
+        """The table that a field holds."""
+        target = self.target(name)
+        return None if target is None else self.buffer.table(target, schema)
+
+    def array(self, name: str, dtype: str) -> AnyArray:
+        """A vector of 32-bit numbers, ``<i4`` or ``<f4``; empty where there is none."""
+        target = self.target(name)
+        if target is None:
+            return np.zeros(0, dtype)
+        start, count = self._vector(target, 4, name)
+        return np.frombuffer(self.buffer.span.data, dtype, count, start)
 
     def elements(self, name: str) -> Iterator[int]:
         """The bytes where the children in a vector start."""

@@ -10,13 +10,22 @@ from scannlite.files.flatbuffer import Schema
 
 __all__ = [
     "ASSOCIATED_FILE",
+    "AUDIO_PROPERTIES",
+    "BERT_TOKENIZER",
     "BUFFER",
+    "CONTENT",
+    "IMAGE_PROPERTIES",
     "METADATA_ENTRY",
     "MODEL",
     "MODEL_METADATA",
+    "NORMALIZATION",
     "OPERATOR",
+    "PROCESS_UNIT",
+    "REGEX_TOKENIZER",
+    "SENTENCEPIECE_TOKENIZER",
     "SUBGRAPH",
     "SUBGRAPH_METADATA",
+    "TENSOR",
     "TENSOR_METADATA",
 ]
 
@@ -37,6 +46,20 @@ MODEL = Schema(
     {"version": 4},
 )
 SUBGRAPH = Schema("subgraph", ("tensors", "inputs", "outputs", "operators", "name"))
+TENSOR = Schema(
+    "tensor",
+    (
+        "shape",
+        "type",
+        "buffer",
+        "name",
+        "quantization",
+        "is_variable",
+        "sparsity",
+        "shape_signature",
+    ),
+    {"type": 1, "buffer": 4, "is_variable": 1},
+)
 OPERATOR = Schema(
     "operator",
     (
@@ -99,3 +122,19 @@ TENSOR_METADATA = Schema(
 ASSOCIATED_FILE = Schema(
     "associated file", ("name", "description", "type", "locale", "version"), {"type": 1}
 )
+
+# The members of two unions, by the number that stands before each in the file.
+CONTENT = Schema("content", ("properties_type", "properties", "range"), {"properties_type": 1})
+IMAGE_PROPERTIES = (2, Schema("image properties", ("color_space",), {"color_space": 1}))
+AUDIO_PROPERTIES = (
+    4,
+    Schema("audio properties", ("sample_rate", "channels"), {"sample_rate": 4, "channels": 4}),
+)
+PROCESS_UNIT = Schema("process unit", ("options_type", "options"), {"options_type": 1})
+NORMALIZATION = (1, Schema("normalization options", ("mean", "std")))
+BERT_TOKENIZER = (4, Schema("BERT tokenizer options", ("vocab_file",)))
+SENTENCEPIECE_TOKENIZER = (
+    5,
+    Schema("SentencePiece tokenizer options", ("sentencepiece_model", "vocab_file")),
+)
+REGEX_TOKENIZER = (6, Schema("regex tokenizer options", ("delim_regex_pattern", "vocab_file")))
