@@ -16,6 +16,7 @@ FLOORS = {
     "errors": 0,
     "types": 0,
     "extras": 1,
+    "progress": 1,
     "kernels": 1,
     "learning": 2,
     "files": 3,
@@ -26,7 +27,7 @@ FLOORS = {
 }
 FACES = {"__main__", "cli", "demo", "searcher", "task", "scann_ops_pybind", "estimator"}
 COMPILERS = {"numba", "llvmlite"}
-OPTIONAL = {"sklearn", "matplotlib", "tqdm"}
+OPTIONAL = {"sklearn", "matplotlib", "tqdm"}  # others go through `extras.imported`
 UNPICKLERS = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 SEEDED = {"default_rng", "Generator", "SeedSequence", "PCG64", "Philox", "BitGenerator"}
 

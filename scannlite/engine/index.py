@@ -18,7 +18,7 @@ from scannlite.engine.layout import to_layout
 from scannlite.engine.metadata import Metadata
 from scannlite.engine.options import ScaNNOptions
 from scannlite.engine.plan import Plan
-from scannlite.engine.storage import Stored, load, save
+from scannlite.engine.storage import Source, Stored, load, save
 from scannlite.engine.tuning import Tuning, tune
 from scannlite.errors import InvalidInput, InvalidType
 from scannlite.files.row_metadata import RowMetadata
@@ -157,24 +157,25 @@ class Index:
         save(path, stored, embedder=embedder, compression=compression)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], *, verify: bool = True) -> Index:
+    def load(cls, source: Source, *, verify: bool = True) -> Index:
         """Open what ``save`` wrote, or what other makers of ``.ldb`` and ``.tflite`` indexes did.
 
         The project's own files stay memory-mapped. The metadata of the others is read when asked
         for, as bytes.
 
         Args:
-            path: of the file.
+            source: the path of the file; of ``.ldb`` and ``.tflite`` files also the content.
             verify: check the checksum of every part, which reads the file once; those of ``.ldb``
                 and ``.tflite`` always are.
 
         Raises:
+            InvalidInput: source is the content of a ``.npz`` file.
             IndexFileError: the file is damaged, truncated, foreign, of a newer format, or holds no
                 index that can be searched.
             MissingExtra: a library that this kind needs is not installed.
             OSError: it cannot be read.
         """
-        stored = load(path, verify=verify)
+        stored = load(source, verify=verify)
         return cls(stored.options, stored.arrays, stored.metadata, stored.userinfo)
 
     # --- what it is ------------------------------------------------------------------------------

@@ -27,8 +27,10 @@ from scannlite.types import AnyArray
 
 __all__ = [
     "Kind",
+    "Source",
     "Stored",
     "check_arguments",
+    "check_embedder",
     "device_table",
     "kind_named",
     "kind_of",
@@ -38,6 +40,8 @@ __all__ = [
 ]
 
 Kind = Literal["npz", "ldb", "tflite"]
+Source = str | os.PathLike[str] | bytes
+"""The path of a file, or its content."""
 
 _ZIP = b"PK\x03\x04"
 _USERINFO = "userinfo"
@@ -61,17 +65,26 @@ class Stored:
     userinfo: bytes = b""
 
 
-def kind_of(path: str | os.PathLike[str]) -> Kind:
+def kind_of(source: Source) -> Kind:
     """What kind of file there is, by its first and last bytes; damaged ones go by their name."""
-    with Path(path).open("rb") as file:
-        head = file.read(8)
-        file.seek(max(0, file.seek(0, os.SEEK_END) - 8))
-        tail = file.read(8)
+    head, tail = _ends(source)
     if head[:4] == _ZIP:
         return "npz"
     if model_file.is_model(head):
         return "tflite"
-    return "ldb" if tail == sstable.MAGIC else kind_named(path)
+    if tail == sstable.MAGIC or isinstance(source, bytes):
+        return "ldb"
+    return kind_named(source)
+
+
+def _ends(source: Source) -> tuple[bytes, bytes]:
+    """The first and the last eight bytes."""
+    if isinstance(source, bytes):
+        return source[:8], source[-8:]
+    with Path(source).open("rb") as file:
+        head = file.read(8)
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 8))
+        return head, file.read(8)
 
 
 def kind_named(path: str | os.PathLike[str]) -> Kind:
@@ -79,37 +92,42 @@ def kind_named(path: str | os.PathLike[str]) -> Kind:
     return _SUFFIXES.get(Path(path).suffix.lower(), "npz")
 
 
-def mapped(path: str | os.PathLike[str]) -> Span:
-    """All bytes of a file, memory-mapped."""
-    file = map_file(os.fspath(path))
+def mapped(source: Source) -> Span:
+    """All bytes of a file, memory-mapped, or those that were given."""
+    if isinstance(source, bytes):
+        return Span("<bytes>", memoryview(source))
+    file = map_file(os.fspath(source))
     return Span(file.path, memoryview(file.data))
 
 
 # ---- reading -----------------------------------------------------------------------------------
 
 
-def load(path: str | os.PathLike[str], *, verify: bool = True) -> Stored:
+def load(source: Source, *, verify: bool = True) -> Stored:
     """Read an index file of any kind.
 
     Raises:
+        InvalidInput: source is the content of a ``.npz`` file, which is read from its path.
         IndexFileError: the file is damaged, truncated, foreign, of a newer format, or holds no
             index that can be searched.
         MissingExtra: a library that this kind needs is not installed.
         OSError: it cannot be read.
     """
-    if kind_of(path) == "npz":
-        return _load_container(path, verify=verify)
-    file = index_file.read(device_table(path))
+    if kind_of(source) == "npz":
+        if isinstance(source, bytes):
+            raise InvalidInput("source must be a path for a .npz file, got its content.")
+        return _load_container(source, verify=verify)
+    file = index_file.read(device_table(source))
     options, arrays = device.from_file(file)
     return Stored(options, arrays, file.metadata, file.userinfo)
 
 
-def device_table(path: str | os.PathLike[str]) -> Span:
+def device_table(source: Source) -> Span:
     """The table of an ``.ldb`` file, or of the index inside a ``.tflite`` model."""
-    span = mapped(path)
+    span = mapped(source)
     head = bytes(span.data[:8])
     if not model_file.is_model(head):
-        if kind_named(path) == "tflite" and bytes(span.data[-8:]) != sstable.MAGIC:
+        if kind_named(span.path) == "tflite" and bytes(span.data[-8:]) != sstable.MAGIC:
             raise span.wrong(0, "head", "a TensorFlow Lite model, with 'TFL3' at byte 4", head)
         return span
     index = model_file.find_index(span)
@@ -166,6 +184,7 @@ def save(
             _write_table(out, stored, compression=compression)
         return
     model, table = mapped(embedder), io.BytesIO()
+    check_embedder(model, stored.arrays.centroids.shape[1])
     _write_table(table, stored, compression=compression)
     with replacing(path) as out:
         model_file.attach_index(model, table.getbuffer(), out)
@@ -189,6 +208,21 @@ def check_arguments(
         raise InvalidInput(f"embedder must be None but for a .tflite file, got {embedder!r}.")
     if kind == "npz" and compression:
         raise InvalidInput("compression must be False but for .ldb and .tflite files, got True.")
+
+
+def check_embedder(model: Span, dimensions: int) -> None:
+    """Refuse a model whose embeddings are not of an index's dimensions.
+
+    Raises:
+        InvalidInput: they are not; where only running the model would tell, nothing is raised.
+        IndexFileError: it is no model.
+    """
+    found = model_file.embedding_dimensions(model)
+    if found not in (None, dimensions):
+        raise InvalidInput(
+            f"embedder must give embeddings of the index's {dimensions} dimensions, got "
+            f"{model.path}, which gives {found}."
+        )
 
 
 def _check_options(path: str | os.PathLike[str], options: ScaNNOptions) -> None:

@@ -14,6 +14,7 @@ from scannlite.errors import InvalidInput
 from scannlite.files import model_schema as schema
 from scannlite.files.associated import MOST_MEMBERS, Archive, read_archive, write_archive
 from scannlite.files.flatbuffer import Head, Table
+from scannlite.files.model_metadata import output_shapes
 from scannlite.files.model_parts import (
     ENTRY_NAME,
     INDEX_TYPE,
@@ -28,7 +29,14 @@ from scannlite.files.model_parts import (
 )
 from scannlite.files.span import Span
 
-__all__ = ["INDEX_NAME", "associated_files", "attach_index", "find_index", "is_model"]
+__all__ = [
+    "INDEX_NAME",
+    "associated_files",
+    "attach_index",
+    "embedding_dimensions",
+    "find_index",
+    "is_model",
+]
 
 INDEX_NAME = "on_device_scann_index.ldb"  # what Model Maker calls it
 
@@ -84,6 +92,22 @@ def _index_name(index: Table) -> str:
         return bytes(name.data).decode("utf-8")
     except UnicodeDecodeError as error:
         raise index.wrong("name", "a name in UTF-8", bytes(name.data)) from error
+
+
+def embedding_dimensions(file: Span) -> int | None:
+    """The dimensions of what a model gives for the output that has, or would be given, the index.
+
+    Returns:
+        Them, or None where only running the model tells.
+
+    Raises:
+        IndexFileError: the model is damaged, or has no such output.
+    """
+    model = read_model(file)
+    _, _, chosen = _choose_output(model.root, model.subgraph_metadata)
+    shapes = output_shapes(model)
+    last = shapes[chosen][-1:] if chosen < len(shapes) else ()
+    return last[0] if last and last[0] > 0 else None
 
 
 # ---- writing -----------------------------------------------------------------------------------
@@ -159,7 +183,7 @@ def _new_metadata(model: ModelParts, name: str) -> bytes:
     """The metadata with one more associated file; a skeleton where there were none."""
     old = model.metadata
     head = Head(_PURPOSE)
-    subgraph = old and first(old, "subgraph_metadata", schema.SUBGRAPH_METADATA)
+    subgraph = model.subgraph_metadata
     inputs, outputs, chosen = _choose_output(model.root, subgraph)
     # With a name, though empty: the runtime crashes over three inputs and tensors without one.
     blank = head.table(schema.TENSOR_METADATA, {"name": head.string("")})

@@ -104,9 +104,7 @@ def read_metadata(model: ModelParts) -> ModelMetadata:
     Raises:
         IndexFileError: they are damaged, or name a file that is not behind the model.
     """
-    if model.metadata is None:
-        return ModelMetadata()
-    subgraph = first(model.metadata, "subgraph_metadata", schema.SUBGRAPH_METADATA)
+    subgraph = model.subgraph_metadata
     if subgraph is None:
         return ModelMetadata()
     return ModelMetadata(

@@ -51,6 +51,13 @@ class ModelParts:
     metadata: Table | None
     index: Table | None
 
+    @property
+    def subgraph_metadata(self) -> Table | None:
+        """What the metadata say of the model's inputs and outputs."""
+        if self.metadata is None:
+            return None
+        return first(self.metadata, "subgraph_metadata", schema.SUBGRAPH_METADATA)
+
 
 def read_model(file: Span) -> ModelParts:
     """Read the heads of a ``.tflite`` file, not its weights.

@@ -466,18 +466,42 @@ def test_leaves_without_rows_are_kept(tmp_path):
 @needs_golden
 def test_a_model_carries_an_index(tmp_path):
     embedder = UPSTREAM / "regex_one_embedding_with_metadata.tflite"
+    wide = np.pad(X, [(0, 0), (0, 4)])  # 16 dimensions, as the embedder's
     for way in ("float tree", "codes tree"):
-        index = built("dot_product", way)
+        index = Index.build(wide, options_of("dot_product", way), metadata=METADATA)
         index.save(tmp_path / "index.tflite", embedder=embedder, userinfo="hi", compression=True)
         index.save(tmp_path / "index.ldb", userinfo="hi", compression=True)
         inside = device_table(tmp_path / "index.tflite")
         assert inside.data == (tmp_path / "index.ldb").read_bytes()
         loaded = Index.load(tmp_path / "index.tflite")
         assert loaded.userinfo == b"hi"
-        assert_same(loaded.search(Q, 9), Index.load(tmp_path / "index.ldb").search(Q, 9))
+        queries = np.pad(Q, [(0, 0), (0, 4)])
+        alone = Index.load(tmp_path / "index.ldb")
+        assert_same(loaded.search(queries, 9), alone.search(queries, 9))
         loaded.save(tmp_path / "again.tflite", embedder=embedder, compression=True)
         again, first = tmp_path / "again.tflite", tmp_path / "index.tflite"
         assert again.read_bytes() == first.read_bytes()
+
+
+@needs_golden
+def test_an_embedder_of_other_dimensions_is_refused_and_nothing_written(tmp_path):
+    embedder = UPSTREAM / "regex_one_embedding_with_metadata.tflite"
+    with pytest.raises(InvalidInput, match=r"index's 12 dimensions, got .*, which gives 16"):
+        built("dot_product", "float").save(tmp_path / "index.tflite", embedder=embedder)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_content_of_a_file_loads_like_the_file(tmp_path):
+    index = built("dot_product", "codes tree")
+    index.save(tmp_path / "index.ldb", userinfo="hi")
+    loaded = Index.load((tmp_path / "index.ldb").read_bytes())
+    assert loaded.userinfo == b"hi"
+    assert_same(loaded.search(Q, 9), Index.load(tmp_path / "index.ldb").search(Q, 9))
+    with pytest.raises(IndexFileError, match="<bytes>"):
+        Index.load(b"neither an index nor a model")
+    index.save(tmp_path / "index.npz")
+    with pytest.raises(InvalidInput, match=r"source must be a path for a \.npz file"):
+        Index.load((tmp_path / "index.npz").read_bytes())
 
 
 # ---- the share of leaves -----------------------------------------------------------------------
