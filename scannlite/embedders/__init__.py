@@ -7,16 +7,29 @@ which.
 
 from __future__ import annotations
 
-from scannlite.embedders.audio import audio_embedder
-from scannlite.embedders.embedder import Embedder
-from scannlite.embedders.image import image_embedder
-from scannlite.embedders.kind import open_embedder
-from scannlite.embedders.text import text_embedder
+import importlib
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "Embedder",
-    "audio_embedder",
-    "image_embedder",
-    "open_embedder",
-    "text_embedder",
-]
+if TYPE_CHECKING:
+    from scannlite.embedders.audio import audio_embedder
+    from scannlite.embedders.embedder import Embedder
+    from scannlite.embedders.image import image_embedder
+    from scannlite.embedders.kind import open_embedder
+    from scannlite.embedders.text import text_embedder
+
+__all__ = ["Embedder", "audio_embedder", "image_embedder", "open_embedder", "text_embedder"]
+
+_HOMES = {
+    "Embedder": "embedder",
+    "audio_embedder": "audio",
+    "image_embedder": "image",
+    "open_embedder": "kind",
+    "text_embedder": "text",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is asked for: a text model needs nothing of pictures."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'scannlite.embedders' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"scannlite.embedders.{_HOMES[name]}"), name)
