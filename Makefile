@@ -1,6 +1,6 @@
 # `make demo` and `make test` are all a newcomer needs: both make .venv and install what they use.
 .POSIX:
-.PHONY: help demo test check nojit bounds kernels fuzz reference clean
+.PHONY: help demo test check nojit bounds kernels fuzz reference runtimes clean
 
 PYTHON = python3
 PYTHON311 = python3.11
@@ -17,6 +17,7 @@ help:
 	@echo 'make kernels micro-benchmarks, one for each stage of a query and kernel of a build'
 	@echo 'make fuzz    ten minutes of hostile device files'
 	@echo 'make reference  the TFLite Searcher itself beside ours; needs Python 3.11'
+	@echo 'make runtimes  embedders on every runtime and Python that is here'
 	@echo 'make clean   remove .venv and everything else that was made here'
 
 demo: .venv/installed
@@ -49,8 +50,11 @@ fuzz: .venv/fuzzers
 reference: .venv/installed .venv-reference/installed
 	SCANNLITE_REFERENCE_PYTHON=.venv-reference/bin/python $(PYTEST) tests/reference
 
+runtimes:
+	.ci/runtimes
+
 clean:
-	rm -rf .venv .venv-scann .venv-reference .fuzz .pytest_cache .ruff_cache .mypy_cache .hypothesis scannlite-demo
+	rm -rf .venv .venv-scann .venv-reference .venv-runtimes .fuzz .pytest_cache .ruff_cache .mypy_cache .hypothesis scannlite-demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A newer pip first: dependency groups need pip 25.1.
