@@ -19,11 +19,11 @@ def imported(module: str, extra: str, purpose: str) -> Any:
         purpose: what needs it, for the message.
 
     Raises:
-        MissingExtra: it is not installed.
+        MissingExtra: it is not installed, or not whole.
     """
     try:
         return importlib.import_module(module)
-    except ImportError as error:
+    except (ImportError, OSError) as error:  # OSError: its shared library is not there
         raise MissingExtra(
             f"{purpose} needs the extra {extra!r}, which 'pip install \"scannlite[{extra}]\"' "
             f"installs: {error}."

@@ -72,7 +72,7 @@ class Embedder:
         self._num_threads = num_threads
         session = Session(model, num_threads)
         self.preprocessor = preprocessor_of(model, session.inputs, session.outputs)
-        self._output = session.outputs[self.preprocessor.output]
+        self._output = _output(model, session.outputs, self.preprocessor.output)
         self.dimensions = _dimensions(model, self._output)
         self._free = [session]
 
@@ -165,6 +165,13 @@ def l2_normalized(x: Floats) -> Floats:
     """
     squared = np.add.accumulate(x * x)[-1]
     return x * (_ONE / np.sqrt(squared)) if squared > 0 else x
+
+
+def _output(model: Model, outputs: Sequence[Tensor], number: int) -> Tensor:
+    """The output that is the embedding."""
+    if number >= len(outputs):
+        raise model.wrong("outputs", f"at least {number + 1}", len(outputs))
+    return outputs[number]
 
 
 def _dimensions(model: Model, output: Tensor) -> int:

@@ -18,7 +18,7 @@ import numpy as np
 import tiny_models
 from tensorflow_lite_support.scann_ondevice.cc.core import serialized_searcher_pb2 as proto
 from tensorflow_lite_support.scann_ondevice.cc.python import index_builder
-from tflite_support.task import core, processor, text, vision
+from tflite_support.task import audio, core, processor, text, vision
 
 Answer = dict[str, Any]
 Asked = tuple[Callable[[Any], Any], list[Any]]  # what answers a question, and the questions
@@ -133,6 +133,18 @@ def open_images(name: str, model: str, questions: str, k: int, index: str | None
     return {"userinfo": searcher.get_user_info()}
 
 
+def embed_sounds(model: str, paths: list[str], *, l2_normalize: bool) -> Answer:
+    """The embeddings of the first window of WAV files by an AudioEmbedder."""
+    options = processor.EmbeddingOptions(l2_normalize=l2_normalize)
+    embedder = audio.AudioEmbedder.create_from_options(
+        audio.AudioEmbedderOptions(_base(model), options)
+    )
+    size = embedder.required_input_buffer_size
+    sounds = [audio.TensorAudio.create_from_wav_file(path, size) for path in paths]
+    found = [embedder.embed(sound).embeddings[0].feature_vector.value for sound in sounds]
+    return {"embeddings": np.array(found, np.float64).tolist()}
+
+
 def _base(model: str) -> core.BaseOptions:
     return core.BaseOptions(file_name=model, num_threads=1)
 
@@ -177,6 +189,7 @@ REQUESTS: dict[str, Callable[..., Answer]] = {
         open_texts,
         open_embedder,
         open_images,
+        embed_sounds,
         search,
         clock,
     )
