@@ -25,7 +25,17 @@ FLOORS = {
     "scannlite": 5,  # the front door, `scannlite/__init__.py`: faces may knock, nobody else
     "faces": 6,
 }
-FACES = {"__main__", "cli", "demo", "searcher", "task", "scann_ops_pybind", "estimator"}
+FACES = {
+    "__main__",
+    "cli",
+    "demo",
+    "estimator",
+    "scann_ops_pybind",
+    "scenes",
+    "searcher",
+    "task",
+    "web",
+}
 COMPILERS = {"numba", "llvmlite"}
 OPTIONAL = {"sklearn", "matplotlib", "tqdm"}  # others go through `extras.imported`
 UNPICKLERS = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +22,16 @@ from scannlite.cli.output import (
     say_json,
     trials_as_table,
 )
-from scannlite.engine.storage import check_arguments, kind_named, kind_of, load, save
+from scannlite.cli.paths import check_folder, open_array, read_lines
+from scannlite.engine.storage import (
+    check_arguments,
+    check_embedder,
+    kind_named,
+    kind_of,
+    load,
+    mapped,
+    save,
+)
 from scannlite.errors import InvalidInput
 from scannlite.types import AnyArray, Neighbors
 
@@ -33,9 +42,9 @@ OUTPUT_HELP = "file to write: .ldb and .tflite as phones read it, else .npz"
 
 
 class Command(NamedTuple):
-    """What runs, what ``--help`` says of it, and the words it takes."""
+    """What runs, and may give an exit code; what ``--help`` says of it; the words it takes."""
 
-    run: Callable[[argparse.Namespace], None]
+    run: Callable[[argparse.Namespace], int | None]
     help: str
     declare: Callable[[argparse.ArgumentParser], None]
 
@@ -52,29 +61,43 @@ def demo(arguments: argparse.Namespace) -> None:
 
 def build(arguments: argparse.Namespace) -> None:
     """``scannlite build``: rows of a .npy file in, an index file out."""
-    from scannlite.engine.index import Index  # noqa: PLC0415 - may load a compiler
-
     vectors = open_array(arguments.vectors, (2,))
     metadata = read_lines(arguments.metadata) if arguments.metadata else None
-    options = options_from(arguments, vectors)
-    if kind_named(arguments.output) != "npz":
-        options = options_for_device(arguments, options)
-    check_arguments(arguments.output, arguments.embedder)
+    check_arguments(kind_named(arguments.output), arguments.embedder)
+    if arguments.embedder is not None:
+        check_embedder(mapped(arguments.embedder), vectors.shape[1])
     check_folder(arguments.output)
     with Progress() as progress:
-        index = Index.build(
-            vectors,
-            options,
-            metadata=metadata,
-            seed=arguments.seed,
-            threads=arguments.threads,
-            progress=progress,
-        )
-    index.save(arguments.output, userinfo=arguments.userinfo, embedder=arguments.embedder)
+        written = write_index(arguments, vectors, metadata, arguments.embedder, progress)
     if arguments.json:
         say_json(facts_inside(arguments.output))
     else:
-        say(f"{arguments.output}: {index!r}, {human(arguments.output.stat().st_size)}")
+        say(written)
+
+
+def write_index(
+    arguments: argparse.Namespace,
+    rows: AnyArray,
+    metadata: Sequence[str | bytes] | None,
+    embedder: Path | None,
+    progress: Progress,
+) -> str:
+    """Index rows (n, d) as the flags say, save that, and say in one line what there is now."""
+    from scannlite.engine.index import Index  # noqa: PLC0415 - may load a compiler
+
+    options = options_from(arguments, rows)
+    if kind_named(arguments.output) != "npz":
+        options = options_for_device(arguments, options)
+    index = Index.build(
+        rows,
+        options,
+        metadata=metadata,
+        seed=arguments.seed,
+        threads=arguments.threads,
+        progress=progress,
+    )
+    index.save(arguments.output, userinfo=arguments.userinfo, embedder=embedder)
+    return f"{arguments.output}: {index!r}, {human(arguments.output.stat().st_size)}"
 
 
 def search(arguments: argparse.Namespace) -> None:
@@ -166,33 +189,6 @@ def convert(arguments: argparse.Namespace) -> None:
         say(f"{target}: {rows:,} rows from {source}, {size}")
 
 
-def open_array(path: Path, dimensions: tuple[int, ...]) -> AnyArray:
-    """Map a .npy file; no row is read yet."""
-    try:
-        array: AnyArray = np.lib.format.open_memmap(path, mode="r")
-    except ValueError as error:
-        raise InvalidInput(f"{path} must be a .npy file that holds an array: {error}.") from error
-    if array.ndim not in dimensions:
-        wanted = " or ".join({1: "(d,)", 2: "(n, d)"}[count] for count in dimensions)
-        raise InvalidInput(f"{path} must hold an array of shape {wanted}, got {array.shape}.")
-    return array
-
-
-def read_lines(path: Path) -> list[str]:
-    """The lines of a text file, for metadata."""
-    try:
-        with path.open(encoding="utf-8") as file:
-            return [line.rstrip("\n") for line in file]
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"{path} must be UTF-8 text, got {error}.") from error
-
-
-def check_folder(path: Path) -> None:
-    """Refuse to start long work whose result could not be written."""
-    if not path.parent.is_dir():
-        raise InvalidInput(f"the folder of {path} must exist, got {str(path.parent)!r}.")
-
-
 # ------------------------------------------------------------------------- words of the commands
 
 
@@ -215,7 +211,7 @@ def declare_build(parser: argparse.ArgumentParser) -> None:
     add("-o", "--output", type=Path, required=True, metavar="INDEX", help=OUTPUT_HELP)
     add("--metadata", type=Path, metavar="LINES.txt", help="UTF-8 text, one line for each row")
     add("--threads", type=int, metavar="N", help="default: one a processor")
-    declare_common(parser, "seed", "json", "embedder")
+    declare_common(parser, "seed", "json", "userinfo", "embedder")
     declare_options(parser)
 
 
@@ -259,15 +255,16 @@ def declare_convert(parser: argparse.ArgumentParser) -> None:
     add("source", type=Path, metavar="SOURCE", help="a .npz, .ldb or .tflite file")
     add("target", type=Path, metavar="TARGET", help=OUTPUT_HELP)
     add("--compression", action="store_true", help="compress a .ldb or .tflite index with Snappy")
-    declare_common(parser, "json", "embedder")
+    declare_common(parser, "json", "userinfo", "embedder")
 
 
 def declare_common(parser: argparse.ArgumentParser, *names: str) -> None:
     """Words that mean the same in every command that has them."""
     if "seed" in names:
         parser.add_argument("--seed", type=int, default=0, help="the same seed, the same result")
-    if "embedder" in names:
+    if "userinfo" in names:
         parser.add_argument("--userinfo", metavar="TEXT", help="kept with the index")
+    if "embedder" in names:
         parser.add_argument(
             "--embedder", type=Path, metavar="MODEL.tflite", help="what a .tflite index goes into"
         )

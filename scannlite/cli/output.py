@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Iterator, Sequence
-from types import TracebackType
 from typing import Any, TextIO, TypeAlias
 
 import numpy as np
 
 from scannlite.engine.trials import Trial
+from scannlite.progress import Progress
 from scannlite.types import Neighbors
 
 Metadata: TypeAlias = Sequence[str | bytes]
@@ -29,11 +28,15 @@ __all__ = [
     "words_of",
 ]
 
+# Metadata may hold anything: an end of line, which is no end of ours, or a terminal's commands.
+_CONTROLS = {code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160))}
+
 
 def say(line: str) -> None:
-    """One line of the answer; what the terminal cannot show is escaped."""
+    """One line of the answer; what the terminal cannot show, or would obey, is escaped."""
     encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    shown = line.translate(_CONTROLS).encode(encoding, "backslashreplace").decode(encoding)
+    sys.stdout.write(shown + "\n")
 
 
 def say_json(facts: dict[str, Any]) -> None:
@@ -73,11 +76,14 @@ def human(size: int) -> str:
     return f"{number:.1f} {units[0]}" if number != size else f"{size} B"
 
 
-def neighbours_as_json(found: Neighbors, metadata: Metadata | None) -> Iterator[str]:
-    """One JSON object a query; places that could not be filled are left out."""
+def neighbours_as_json(
+    found: Neighbors, metadata: Metadata | None, queries: Sequence[str] | None = None
+) -> Iterator[str]:
+    """One JSON object a query, by name or number; places that could not be filled are left out."""
     for query, (distances, ids) in enumerate(zip(*found, strict=True)):
         places = ids[ids >= 0].tolist()
-        facts: dict[str, Any] = {"query": query, "ids": places}
+        name = query if queries is None else queries[query]
+        facts: dict[str, Any] = {"query": name, "ids": places}
         facts["distances"] = [float(str(distance)) for distance in distances[ids >= 0]]
         if metadata is not None:
             facts["metadata"] = [words_of(metadata[place]) for place in places]
@@ -111,63 +117,3 @@ def words_of(item: str | bytes) -> str:
     ('naïve', 'naïve', '\\xff')
     """
     return item if isinstance(item, str) else item.decode("utf-8", "backslashreplace")
-
-
-class Progress:
-    """How far long work is: a bar on a terminal where tqdm is installed, else a line a stage.
-
-    Call it with the stage's name, what is done and the total; leave the ``with`` block to close.
-    A stage ends when all of it is done or another begins, and lasts from the end of the one before.
-    """
-
-    def __init__(self) -> None:
-        self._stage: str | None = None
-        self._started = time.perf_counter()
-        self._bar: Any = None
-        self._make_bar = _tqdm() if sys.stderr.isatty() else None
-
-    def __enter__(self) -> Progress:  # noqa: PYI034 - Self needs Python 3.11
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self._end(complete=kind is None)
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        """Tell of progress."""
-        if stage != self._stage:
-            self._end(complete=True)
-            self._begin(stage, total)
-        if self._bar is not None:
-            self._bar.total = total
-            self._bar.update(done - self._bar.n)
-        if done >= total:
-            self._end(complete=True)
-
-    def _begin(self, stage: str, total: int) -> None:
-        self._stage = stage
-        if self._make_bar is not None:
-            self._bar = self._make_bar(total=total, desc=stage, file=sys.stderr)
-        else:
-            sys.stderr.write(f"{stage} ... ")
-            sys.stderr.flush()
-
-    def _end(self, *, complete: bool) -> None:
-        if self._bar is not None:
-            self._bar.close()
-        elif self._stage is not None:
-            seconds = f"{time.perf_counter() - self._started:.1f} s"
-            sys.stderr.write(f"{seconds if complete else 'stopped'}\n")
-        self._stage, self._bar, self._started = None, None, time.perf_counter()
-
-
-def _tqdm() -> Any:
-    try:
-        from tqdm import tqdm  # noqa: PLC0415 - an extra
-    except ImportError:
-        return None
-    return tqdm

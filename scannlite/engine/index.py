@@ -18,7 +18,7 @@ from scannlite.engine.layout import to_layout
 from scannlite.engine.metadata import Metadata
 from scannlite.engine.options import ScaNNOptions
 from scannlite.engine.plan import Plan
-from scannlite.engine.storage import Source, Stored, load, save
+from scannlite.engine.storage import Kind, Source, Stored, load, save
 from scannlite.engine.tuning import Tuning, tune
 from scannlite.errors import InvalidInput, InvalidType
 from scannlite.files.row_metadata import RowMetadata
@@ -124,23 +124,26 @@ class Index:
         arrays = build_arrays(rows, options, seed, workers, progress or _no_progress)
         return cls(options, arrays, packed)
 
-    def save(
+    def save(  # noqa: PLR0913 - all but the path by name
         self,
         path: str | os.PathLike[str],
         *,
+        kind: Kind | None = None,
         userinfo: str | bytes | None = None,
         embedder: str | os.PathLike[str] | None = None,
         compression: bool = False,
     ) -> None:
         """Write everything to one file, whole or not at all.
 
-        The name says what is written: ``.ldb`` the index file of phones, ``.tflite`` a model with
-        that inside, anything else the project's own format, which ``numpy.load`` can open too.
+        The kind, or else the name, says what is written: ``.ldb`` the index file of phones,
+        ``.tflite`` a model with that inside, anything else the project's own format, which
+        ``numpy.load`` can open too.
         Only an index with ``options.device`` goes into the first two. There rows are numbered in
         the order of the leaves, and those without metadata are given their number here as such.
 
         Args:
             path: of the file.
+            kind: ``"ldb"``, ``"tflite"`` or ``"npz"``; None for what the name ends in.
             userinfo: anything for who loads the index; None for what it has.
             embedder: for ``.tflite``, the model that the index goes into.
             compression: for ``.ldb`` and ``.tflite``, whether to compress.
@@ -154,7 +157,7 @@ class Index:
         """
         info = self._userinfo if userinfo is None else as_bytes("userinfo", userinfo)
         stored = Stored(self._options, self._arrays, self._metadata, info)
-        save(path, stored, embedder=embedder, compression=compression)
+        save(path, stored, kind=kind, embedder=embedder, compression=compression)
 
     @classmethod
     def load(cls, source: Source, *, verify: bool = True) -> Index:

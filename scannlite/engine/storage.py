@@ -9,7 +9,7 @@ import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, get_args
 
 import numpy as np
 
@@ -157,14 +157,15 @@ def _load_container(path: str | os.PathLike[str], *, verify: bool) -> Stored:
 # ---- writing -----------------------------------------------------------------------------------
 
 
-def save(
+def save(  # noqa: PLR0913 - all but two by name
     path: str | os.PathLike[str],
     stored: Stored,
     *,
+    kind: Kind | None = None,
     embedder: str | os.PathLike[str] | None = None,
     compression: bool = False,
 ) -> None:
-    """Write an index as its file's name asks for, whole or not at all.
+    """Write an index as a kind of file, None for what its name asks for, whole or not at all.
 
     Raises:
         InvalidInput: that kind of file cannot hold this index, or embedder and compression do not
@@ -173,8 +174,8 @@ def save(
         MissingExtra: a library that this kind needs is not installed.
         OSError: the file cannot be written; a file of that name stays as it was.
     """
-    kind = kind_named(path)
-    check_arguments(path, embedder, compression=compression)
+    kind = kind or kind_named(path)
+    check_arguments(kind, embedder, compression=compression)
     if kind == "npz":
         _save_container(path, stored)
         return
@@ -183,15 +184,22 @@ def save(
         with replacing(path) as out:
             _write_table(out, stored, compression=compression)
         return
-    model, table = mapped(embedder), io.BytesIO()
+    model, table = _model(embedder, path), io.BytesIO()
     check_embedder(model, stored.arrays.centroids.shape[1])
     _write_table(table, stored, compression=compression)
     with replacing(path) as out:
         model_file.attach_index(model, table.getbuffer(), out)
 
 
+def _model(path: str | os.PathLike[str], target: str | os.PathLike[str]) -> Span:
+    """All bytes of a model; read where it will be replaced, for Windows keeps what is mapped."""
+    if Path(target).exists() and Path(path).samefile(target):
+        return Span(os.fspath(path), memoryview(Path(path).read_bytes()))
+    return mapped(path)
+
+
 def check_arguments(
-    path: str | os.PathLike[str],
+    kind: Kind,
     embedder: str | os.PathLike[str] | None,
     *,
     compression: bool = False,
@@ -199,9 +207,10 @@ def check_arguments(
     """Refuse what ``save`` would, before there is anything to save.
 
     Raises:
-        InvalidInput: embedder or compression do not go with the kind of file that path names.
+        InvalidInput: there is no such kind, or embedder or compression do not go with it.
     """
-    kind = kind_named(path)
+    if kind not in get_args(Kind):
+        raise InvalidInput(f"kind must be one of {', '.join(get_args(Kind))}, got {kind!r}.")
     if kind == "tflite" and embedder is None:
         raise InvalidInput("embedder must be the path of a model for a .tflite file, got None.")
     if kind != "tflite" and embedder is not None:
