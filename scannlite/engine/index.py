@@ -124,7 +124,7 @@ class Index:
         arrays = build_arrays(rows, options, seed, workers, progress or _no_progress)
         return cls(options, arrays, packed)
 
-    def save(  # noqa: PLR0913 - all but the path by name
+    def save(
         self,
         path: str | os.PathLike[str],
         *,

@@ -157,7 +157,7 @@ def _load_container(path: str | os.PathLike[str], *, verify: bool) -> Stored:
 # ---- writing -----------------------------------------------------------------------------------
 
 
-def save(  # noqa: PLR0913 - all but two by name
+def save(
     path: str | os.PathLike[str],
     stored: Stored,
     *,

@@ -263,7 +263,7 @@ def test_the_format_says_what_is_written_whatever_the_name(made, tmp_path, name)
     made.export(ExportFormat.SCANN_INDEX_FILE, tmp_path / name, "for you")
     made.export(ExportFormat.SCANN_INDEX_FILE, tmp_path / "plain.ldb", "for you")
     assert (tmp_path / name).read_bytes() == (tmp_path / "plain.ldb").read_bytes()
-    assert Index.load(tmp_path / name).userinfo == b"for you"
+    assert sl.Index.load(tmp_path / name).userinfo == b"for you"
 
 
 def test_an_old_export_stays_when_the_new_one_fails(made, tmp_path, monkeypatch):
