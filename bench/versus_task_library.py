@@ -121,7 +121,8 @@ class Files(NamedTuple):
     small: Path
 
 
-def _made(reference: Reference, folder: Path, n: int) -> Files:
+def made(reference: Reference, folder: Path, n: int) -> Files:
+    """One case of n rows, written to a folder."""
     problem = generated(n, D, "dot_product", queries=QUERIES)
     X, Q = unit(problem.X), unit(problem.Q)
     names = "index.ldb", "searcher.tflite", "embedder.tflite", "nothing.ldb", "small.ldb"
@@ -232,7 +233,7 @@ def main() -> int:
         tempfile.TemporaryDirectory() as folder,
         closing(Reference(arguments.reference)) as reference,
     ):
-        files = _made(reference, Path(folder), arguments.rows)
+        files = made(reference, Path(folder), arguments.rows)
         index = sl.Index.load(files.searcher)
         print(f"{index}; {files.table.stat().st_size / 1e6:.1f} MB as .ldb", flush=True)
         opened = reference.ask(

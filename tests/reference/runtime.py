@@ -7,6 +7,7 @@ equals. ``client.py`` is the other end.
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 import time
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import tiny_models
+from tensorflow_lite_support.python.task.vision.core.pybinds import image_utils
 from tensorflow_lite_support.scann_ondevice.cc.core import serialized_searcher_pb2 as proto
 from tensorflow_lite_support.scann_ondevice.cc.python import index_builder
 from tflite_support.task import audio, core, processor, text, vision
@@ -24,6 +26,7 @@ Answer = dict[str, Any]
 Asked = tuple[Callable[[Any], Any], list[Any]]  # what answers a question, and the questions
 
 _opened: dict[str, Asked] = {}
+_held: dict[str, np.ndarray] = {}  # pixels, of which a TensorImage knows the address alone
 
 
 # ---- making ------------------------------------------------------------------------------------
@@ -96,40 +99,50 @@ def _config(parts: dict[str, np.ndarray], said: dict[str, Any]) -> proto.ScannOn
 def open_texts(
     name: str,
     model: str,
-    questions: int,
+    questions: int | list[str],
     k: int,
     index: str | None = None,
     *,
     content: bool = False,
+    l2_normalize: bool = False,
 ) -> Answer:
     """A TextSearcher with the index of its model or another one, given by its name or content."""
     start = time.perf_counter()
+    embedding = processor.EmbeddingOptions(l2_normalize=l2_normalize)
     searcher = text.TextSearcher.create_from_options(
-        text.TextSearcherOptions(
-            _base(model), processor.EmbeddingOptions(), _search(k, index, content=content)
-        )
+        text.TextSearcherOptions(_base(model), embedding, _search(k, index, content=content))
     )
     seconds = time.perf_counter() - start
-    _opened[name] = searcher.search, [f"p{i}" for i in range(questions)]
+    _opened[name] = searcher.search, _texts(questions)
     return {"userinfo": searcher.get_user_info(), "seconds": seconds}
 
 
-def open_embedder(name: str, model: str, questions: int) -> Answer:
-    """A TextEmbedder, to be timed."""
-    options = text.TextEmbedderOptions(_base(model), processor.EmbeddingOptions())
+def open_embedder(
+    name: str, model: str, questions: int | list[str], *, quantize: bool = False
+) -> Answer:
+    """A TextEmbedder, to be timed or asked."""
+    options = text.TextEmbedderOptions(_base(model), processor.EmbeddingOptions(quantize=quantize))
     embedder = text.TextEmbedder.create_from_options(options)
-    _opened[name] = embedder.embed, [f"p{i}" for i in range(questions)]
+    _opened[name] = embedder.embed, _texts(questions)
     return {}
 
 
-def open_images(name: str, model: str, questions: str, k: int, index: str | None = None) -> Answer:
+def open_images(
+    name: str,
+    model: str,
+    questions: str,
+    k: int,
+    index: str | None = None,
+    *,
+    l2_normalize: bool = False,
+) -> Answer:
     """An ImageSearcher, to be asked with images (q, height, width, 3) uint8."""
-    options = vision.ImageSearcherOptions(
-        _base(model), processor.EmbeddingOptions(), _search(k, index, content=False)
-    )
+    embedding = processor.EmbeddingOptions(l2_normalize=l2_normalize)
+    options = vision.ImageSearcherOptions(_base(model), embedding, _search(k, index, content=False))
     searcher = vision.ImageSearcher.create_from_options(options)
-    images = [vision.TensorImage.create_from_array(image) for image in np.load(questions)]
-    _opened[name] = searcher.search, images
+    pixels = np.load(questions)
+    images = [vision.TensorImage.create_from_array(image) for image in pixels]
+    _opened[name], _held[name] = (searcher.search, images), pixels
     return {"userinfo": searcher.get_user_info()}
 
 
@@ -143,6 +156,45 @@ def embed_sounds(model: str, paths: list[str], *, l2_normalize: bool) -> Answer:
     sounds = [audio.TensorAudio.create_from_wav_file(path, size) for path in paths]
     found = [embedder.embed(sound).embeddings[0].feature_vector.value for sound in sounds]
     return {"embeddings": np.array(found, np.float64).tolist()}
+
+
+def embed_images(
+    model: str, images: str, to: str, *, boxes: list[list[int] | None], l2_normalize: bool
+) -> Answer:
+    """The embeddings (q, d) of images (height, width, 3 or 4) uint8, each whole or of a box.
+
+    Args:
+        model: an embedder.
+        images: a ``.npz`` file of them, in the order of the boxes.
+        to: a ``.npy`` file.
+        boxes: origin_x, origin_y, width and height of each.
+        l2_normalize: whether embeddings are scaled to length 1.
+    """
+    embedding = processor.EmbeddingOptions(l2_normalize=l2_normalize)
+    embedder = vision.ImageEmbedder.create_from_options(
+        vision.ImageEmbedderOptions(_base(model), embedding)
+    )
+    with np.load(images) as file:
+        pixels = [file[name] for name in file.files]
+    found = []
+    for image, box in zip(pixels, boxes, strict=True):
+        whole = vision.TensorImage(image_utils.ImageData(image))  # an array loses sides of 1
+        answer = embedder.embed(whole, box and processor.BoundingBox(*box))
+        found.append(answer.embeddings[0].feature_vector.value)
+    np.save(to, np.array(found, np.float32))
+    return {}
+
+
+def decode_image(path: str, to: str) -> Answer:
+    """The pixels of a file, to a ``.npy`` file."""
+    image = vision.TensorImage.create_from_file(path)  # which its pixels do not hold
+    np.save(to, image.buffer)
+    return {}
+
+
+def _texts(questions: int | list[str]) -> list[str]:
+    """``p0``, ``p1`` and so on where only their number is said."""
+    return [f"p{i}" for i in range(questions)] if isinstance(questions, int) else questions
 
 
 def _base(model: str) -> core.BaseOptions:
@@ -165,6 +217,36 @@ def search(name: str) -> Answer:
         "distances": [[one.distance for one in near] for near in found],
         "metadata": [[bytes(one.metadata).decode("latin-1") for one in near] for near in found],
     }
+
+
+def embed(name: str) -> Answer:
+    """The embedding of every question, and the type of its numbers."""
+    find, questions = _opened[name]
+    found = [find(question).embeddings[0].feature_vector.value for question in questions]
+    return {"dtype": str(found[0].dtype), "embeddings": [value.tolist() for value in found]}
+
+
+def signatures() -> Answer:
+    """The public classes by module, and the arguments of all that they have."""
+    modules = {"core": core, "processor": processor, "text": text, "vision": vision, "audio": audio}
+    return {
+        f"{module}.{name}": {
+            "()": _arguments(kind),
+            **{each: _arguments(getattr(kind, each)) for each in dir(kind) if each[0] != "_"},
+        }
+        for module, holder in modules.items()
+        for name, kind in vars(holder).items()
+        if inspect.isclass(kind)
+    }
+
+
+def _arguments(named: object) -> str | None:
+    """Without types; None for what cannot be called, or does not say."""
+    try:
+        parameters = inspect.signature(named).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    return str(inspect.Signature([each.replace(annotation=each.empty) for each in parameters]))
 
 
 def clock(name: str, chunk: int) -> Answer:
@@ -190,7 +272,11 @@ REQUESTS: dict[str, Callable[..., Answer]] = {
         open_embedder,
         open_images,
         embed_sounds,
+        embed_images,
+        decode_image,
         search,
+        embed,
+        signatures,
         clock,
     )
 }
