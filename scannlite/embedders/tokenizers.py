@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, groupby
 
 import numpy as np
 
@@ -31,11 +31,12 @@ _FIRST, _LAST, _UNKNOWN_PIECE = "[CLS]", "[SEP]", "[UNK]"
 _INT32 = np.iinfo(np.int32)
 
 # A word up to the first space, then what C reads as a whole number.
-_NUMBERED_WORD = re.compile(r"([^ ]*) [\t\v\f\r]*([+-]?[0-9]+)", re.DOTALL)
+_NUMBERED_WORD = re.compile(r"([^ ]*) [\t\v\f\r]*([+-]?[0-9]{1,99})", re.DOTALL)
 _BLANKS = r"\t\n\f\r "
 _BERT_WORD = rf"[^{_BLANKS}{PUNCTUATION}]+|[{PUNCTUATION}]"
 _MOST_BYTES = 100  # a longer word is unknown to BERT
 _SURELY_FEWER = _MOST_BYTES // 4  # characters
+_BYTE_PIECE = re.compile("<0x[0-9A-F]{2}>")
 
 
 class RegexTokenizer:
@@ -147,13 +148,25 @@ class SentencePiece:
             self._trained.LoadFromSerializedProto(bytes(options.model.data))
         except RuntimeError as error:
             raise model.wrong("SentencePiece tokenizer", "a trained model", error) from error
-        self.first, self.last = self._trained.piece_to_id([_FIRST, _LAST])
+        self.first, self.last, zero = self._trained.piece_to_id([_FIRST, _LAST, "<0x00>"])
+        self._cuts_to_bytes = self._trained.is_byte(zero)
 
     def numbers(self, text: str) -> Iterator[int]:
         """Those of the pieces, in their order, without ``first`` and ``last``."""
         # By way of their letters, as phones do: what is unknown may spell a piece that is known.
         pieces = self._trained.encode(_lowered(text), out_type=str)
+        if self._cuts_to_bytes:
+            pieces = _without_bytes(pieces)
         return iter(self._trained.piece_to_id(pieces))
+
+
+def _without_bytes(pieces: list[str]) -> list[str]:
+    """With the bytes of what is unknown put together again: the library of phones cuts none."""
+    whole: list[str] = []
+    for of_bytes, run in groupby(pieces, lambda piece: _BYTE_PIECE.fullmatch(piece) is not None):
+        parts = list(run)
+        whole += [bytes(int(part[3:5], 16) for part in parts).decode()] if of_bytes else parts
+    return whole
 
 
 def _lowered(text: str) -> str:

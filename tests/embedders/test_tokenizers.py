@@ -236,7 +236,7 @@ def test_damaged_lines_are_named(line):
         regex(NEEDED + line + "\nb 7\n")
 
 
-@pytest.mark.parametrize("number", [2**31, -(2**31) - 1])
+@pytest.mark.parametrize("number", [2**31, -(2**31) - 1, "9" * 5000])
 def test_numbers_are_of_32_bits(number):
     with pytest.raises(ModelError, match="vocabulary: expected numbers of 32 bits"):
         regex(f"{NEEDED}a {number}")
@@ -348,20 +348,24 @@ def test_punctuation_is_that_of_unicode_15():
 # ---- pieces as SentencePiece cuts them ---------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def trained():
-    """A model of few pieces; ``s`` and ``<`` are unknown to it."""
+def train(**options):
+    """A model of few pieces; ``s``, ``<`` and all but a few letters are unknown to it."""
     library = pytest.importorskip("sentencepiece", reason="NO PIECE WAS CUT: no sentencepiece")
     out = io.BytesIO()
     library.SentencePieceTrainer.train(
         sentence_iterator=iter(["abc def abd"] * 9),
         model_writer=out,
-        vocab_size=24,
         hard_vocab_limit=False,
         control_symbols=["[CLS]"],
         minloglevel=2,
+        **{"vocab_size": 24, **options},
     )
     return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return train()
 
 
 def sentence_piece(content):
@@ -382,6 +386,15 @@ def test_what_is_unknown_may_spell_a_piece_that_is_known(trained):
     """Phones go by the letters of a piece, so a text may hold the start of a sentence."""
     numbers = list(sentence_piece(trained).numbers("a <s>"))
     assert numbers[-1] == 1
+
+
+def test_what_is_unknown_is_not_cut_to_bytes():
+    """The library of phones is of a year when that was not done yet."""
+    content = train(byte_fallback=True, vocab_size=300)
+    library = importlib.import_module("sentencepiece").SentencePieceProcessor(model_proto=content)
+    assert library.encode("a日本b <s>", out_type=str).count("<0xE6>") == 2
+    a, b, blank = library.piece_to_id(["a", "b", "▁"])
+    assert list(sentence_piece(content).numbers("a日本b <s>")) == [blank, a, 0, b, blank, 1]
 
 
 @needs_sentencepiece
