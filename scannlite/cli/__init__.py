@@ -1,8 +1,8 @@
-"""The shell's way in: ``scannlite demo | build | search | tune | info``.
+"""The shell's way in: ``scannlite COMMAND``.
 
 Thin: names and shapes change here, nothing is computed here. ``commands`` holds one small function
-a command and the table of them all, ``flags`` turns words into options, ``output`` turns results
-into lines.
+for each command on vectors and files, ``indexing`` and ``asking`` for those that run a model;
+``flags`` turns words into options, ``output`` turns results into lines.
 """
 
 from __future__ import annotations
@@ -14,17 +14,20 @@ import warnings
 from collections.abc import Sequence
 
 from scannlite import __version__
-from scannlite.cli.commands import COMMANDS
+from scannlite.cli import asking, commands, indexing, serving
 from scannlite.cli.output import complain, warn_in_one_line
 from scannlite.errors import ScannliteError
 
 __all__ = ["main"]
 
+COMMANDS = commands.COMMANDS | indexing.COMMANDS | asking.COMMANDS | serving.COMMANDS
 BAD_INPUT, INTERRUPTED, CLOSED_PIPE = 2, 130, 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and give the shell's exit code: 0, 2 (bad input), 130 (Ctrl-C), 141 (pipe).
+    """Run one command and give the shell's exit code.
+
+    0 is fine, 1 a query over its budget, 2 bad input, 130 Ctrl-C and 141 a closed pipe.
 
     Args:
         argv: the words after ``scannlite``; None for those of this process.
@@ -33,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with warnings.catch_warnings():
         warnings.showwarning = warn_in_one_line
         try:
-            arguments.run(arguments)
+            code = arguments.run(arguments)
             sys.stdout.flush()
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # no word at exit either
@@ -43,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except (ScannliteError, OSError) as error:
             complain(error)
             return BAD_INPUT
-    return 0
+    return code or 0
 
 
 def parser() -> argparse.ArgumentParser:
@@ -52,9 +55,9 @@ def parser() -> argparse.ArgumentParser:
         prog="scannlite", description="ScaNN's search on any machine that runs Python."
     )
     root.add_argument("--version", action="version", version=f"scannlite {__version__}")
-    commands = root.add_subparsers(metavar="COMMAND", required=True)
+    subcommands = root.add_subparsers(metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
-        words = commands.add_parser(name, help=command.help, description=command.help)
+        words = subcommands.add_parser(name, help=command.help, description=command.help)
         words.set_defaults(run=command.run)
         command.declare(words)
     return root

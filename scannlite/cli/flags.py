@@ -17,8 +17,9 @@ from scannlite.engine.options import (
 from scannlite.errors import InvalidInput
 from scannlite.types import AnyArray, Distance
 
-__all__ = ["declare_options", "options_for_device", "options_from"]
+__all__ = ["check_flags", "declare_options", "options_for_device", "options_from"]
 
+_MANY, _WIDE = 1_000_000, 1_000  # rows and dimensions for which every option is chosen
 CODE_FLAGS = ("dimensions_per_block", "projection", "threshold", "hash_type", "reorder")
 
 
@@ -48,6 +49,22 @@ def options_from(arguments: argparse.Namespace, X: AnyArray) -> ScaNNOptions:
         chosen = choose_options(len(X), X.shape[1], arguments.distance)
     else:
         chosen = options_for(X, arguments.distance)
+    return _changed(chosen, arguments)
+
+
+def check_flags(arguments: argparse.Namespace, *, for_device: bool) -> None:
+    """Refuse flags that no rows could make right, before there are any.
+
+    Raises:
+        InvalidInput: a flag could change nothing, or its value is not allowed.
+    """
+    options = _changed(choose_options(_MANY, _WIDE, arguments.distance), arguments)
+    if for_device:
+        options_for_device(arguments, options)
+
+
+def _changed(chosen: ScaNNOptions, arguments: argparse.Namespace) -> ScaNNOptions:
+    """Options with what the flags say in place of what was chosen."""
     tree = _tree(arguments, chosen.tree)
     if _wants_codes(arguments, chosen):
         codes = _codes(arguments, chosen.score_ah or ScoreAH(2))

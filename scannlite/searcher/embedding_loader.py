@@ -65,7 +65,7 @@ class EmbeddingLoader(DataLoader):
             InvalidInput: nothing was found, or nothing of it can be embedded; nothing is added.
         """
         if not found.items:
-            came = "nothing"
+            came = "nothing."
             if found.skipped:
                 came = f"only what was skipped, the first {_told(found.skipped[0])}"
             raise InvalidInput(f"{os.fspath(path)} must hold something to embed, got {came}")
