@@ -1,0 +1,293 @@
+// The page: one question at a time, from a text or a picture, and its answer.
+
+import { askFile, askInfo, askPicture, askText } from "./questions.js";
+import { Results } from "./results.js";
+import { Timings } from "./timings.js";
+import { Viewer } from "./viewer.js";
+
+const PAUSE = 60; // ms after the last key: an answer takes less
+const STAY = 500; // ms until the address follows the question
+const COUNTS = [12, 24, 48, 96];
+
+const byId = (id) => document.getElementById(id);
+const box = byId("box");
+const counted = new Intl.NumberFormat("en");
+
+let info = null; // of the server
+let question = null; // { text } or { picture: Blob, name }
+let underWay = null; // the AbortController of the last question
+let typing = 0;
+let remembering = 0;
+
+const results = new Results(byId("results"), {
+  open: (place) => viewer.open(results.shown, place),
+  leave: () => box.hidden || box.focus(),
+});
+const viewer = new Viewer(byId("viewer"), {
+  similar: searchSimilar,
+  closed: (place) => results.focus(place),
+});
+const timings = new Timings(byId("timings"));
+
+// ---- asking ------------------------------------------------------------------------------------
+
+async function ask() {
+  clearTimeout(typing);
+  underWay?.abort();
+  if (!question) {
+    underWay = null;
+    return showStart();
+  }
+  const mine = (underWay = new AbortController());
+  const began = performance.now();
+  results.busy = true;
+  try {
+    const answer = await send(question, mine.signal);
+    if (mine === underWay) show(answer, performance.now() - began);
+  } catch (error) {
+    if (mine === underWay) showError(error);
+  }
+}
+
+function send(asked, signal) {
+  const settings = { k: byId("k").value };
+  if (info.leaves) settings.leaves = byId("leaves").value;
+  return asked.picture
+    ? askPicture(asked.picture, info.most_bytes, settings, signal)
+    : askText(asked.text, settings, signal);
+}
+
+function askForText() {
+  const text = box.value.trim();
+  if (question?.text === text) return;
+  forgetPicture();
+  question = text ? { text } : null;
+  ask();
+  remember();
+}
+
+function searchPicture(picture, name) {
+  if (!info) return;
+  if (!info.takes.includes("image")) {
+    showError(new Error("This searcher takes no pictures: start it with --image-embedder."));
+    return;
+  }
+  forgetPicture();
+  box.value = "";
+  question = { picture, name };
+  byId("chip-picture").src = URL.createObjectURL(picture);
+  byId("chip-name").textContent = name;
+  byId("chip").hidden = false;
+  byId("hint").hidden = true;
+  viewer.close();
+  ask();
+  remember();
+}
+
+async function searchSimilar(result) {
+  try {
+    searchPicture(await askFile(result.picture), result.metadata);
+  } catch (error) {
+    viewer.close();
+    showError(error);
+  }
+}
+
+function forgetPicture() {
+  if (question?.picture) URL.revokeObjectURL(byId("chip-picture").src);
+  byId("chip").hidden = true;
+  byId("hint").hidden = !box.hidden;
+}
+
+// ---- showing -----------------------------------------------------------------------------------
+
+function show(answer, roundTrip) {
+  byId("error").hidden = true;
+  byId("start").hidden = true;
+  results.busy = false;
+  results.show(answer.results);
+  timings.show(answer.ms, roundTrip, question.picture ? "decode" : "tokenise");
+  const count = answer.results.length;
+  const what = question.picture ? `the picture ${question.name}` : `“${question.text}”`;
+  byId("status").textContent = count
+    ? `${counted.format(count)} nearest to ${what}`
+    : "Nothing found: more leaves searched may help.";
+}
+
+function showStart() {
+  byId("error").hidden = true;
+  results.busy = false;
+  timings.hide();
+  results.show(info.some);
+  byId("start").hidden = false;
+  byId("status").textContent = info.some.length
+    ? `${counted.format(info.some.length)} of ${counted.format(info.rows)}, to begin with`
+    : "This index is empty.";
+}
+
+function showError(error) {
+  results.busy = false;
+  const line = byId("error");
+  line.textContent = error.message;
+  line.hidden = false;
+}
+
+function showLeaves() {
+  const share = `${counted.format(byId("leaves").value)} of ${counted.format(info.leaves)}`;
+  byId("leaves-value").textContent = share;
+}
+
+// ---- the address follows, so that a question can be kept and sent -------------------------------
+
+function remember() {
+  clearTimeout(remembering);
+  remembering = setTimeout(() => {
+    const query = new URLSearchParams();
+    if (question?.text) query.set("q", question.text);
+    if (byId("k").value !== String(info.k)) query.set("k", byId("k").value);
+    if (info.leaves && byId("leaves").value !== String(info.leaves_to_search)) {
+      query.set("leaves", byId("leaves").value);
+    }
+    history.replaceState(null, "", query.size ? `?${query}` : location.pathname);
+  }, STAY);
+}
+
+// ---- beginning ---------------------------------------------------------------------------------
+
+async function begin() {
+  try {
+    info = await askInfo();
+  } catch (error) {
+    return showError(error);
+  }
+  const said = new URLSearchParams(location.search);
+  document.title = `${info.title} · scannlite`;
+  byId("about").textContent = `${counted.format(info.rows)} rows in ${info.title}`;
+  offerKinds();
+  offerSettings(said);
+  offerExamples();
+  const text = said.get("q")?.trim();
+  if (text && !box.hidden) {
+    box.value = text;
+    question = { text };
+  }
+  ask();
+}
+
+function offerKinds() {
+  const texts = info.takes.includes("text");
+  const pictures = info.takes.includes("image");
+  viewer.takesPictures = pictures;
+  for (const id of ["box", "slash", "slash-key"]) byId(id).hidden = !texts;
+  byId("choose").hidden = !pictures;
+  byId("hint").hidden = texts;
+  box.placeholder = info.pictures ? "Describe a picture" : "Search";
+  const ways = [];
+  if (texts) ways.push("Type what you are looking for.");
+  if (pictures) ways.push("A picture that you drop, paste or choose finds others like it.");
+  byId("invitation").textContent = ways.join(" ");
+  if (texts) box.focus();
+}
+
+function offerSettings(said) {
+  const wanted = Number(said.get("k"));
+  const fits = Number.isInteger(wanted) && wanted >= 1 && wanted <= info.most_results;
+  const k = fits ? wanted : info.k;
+  const counts = new Set([...COUNTS, info.k, k]);
+  for (const count of [...counts].sort((a, b) => a - b)) byId("k").add(new Option(count, count));
+  byId("k").value = k;
+  if (!info.leaves || info.leaves < 2) return;
+  byId("leaves-setting").hidden = false;
+  byId("leaves").max = info.leaves;
+  byId("leaves").value = said.get("leaves") ?? info.leaves_to_search;
+  showLeaves();
+}
+
+function offerExamples() {
+  for (const text of info.examples) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = text;
+    button.dir = "auto";
+    button.addEventListener("click", () => {
+      box.value = text;
+      box.focus();
+      askForText();
+    });
+    byId("examples").append(button);
+  }
+}
+
+// ---- hands -------------------------------------------------------------------------------------
+
+box.addEventListener("input", (event) => {
+  clearTimeout(typing);
+  if (!event.isComposing) typing = setTimeout(askForText, PAUSE);
+});
+box.addEventListener("compositionend", () => {
+  typing = setTimeout(askForText, PAUSE);
+});
+box.addEventListener("keydown", (event) => {
+  if (event.key === "ArrowDown" && results.focus(0)) event.preventDefault();
+});
+byId("form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (question?.text === box.value.trim()) ask(); // once more, perhaps after an error
+  else if (!box.hidden) askForText();
+});
+byId("leaves").addEventListener("input", () => {
+  showLeaves();
+  clearTimeout(typing);
+  typing = setTimeout(ask, PAUSE);
+  remember();
+});
+byId("k").addEventListener("change", () => {
+  ask();
+  remember();
+});
+byId("chip").addEventListener("click", () => {
+  forgetPicture();
+  question = null;
+  ask();
+  (box.hidden ? byId("choose") : box).focus();
+});
+byId("choose").addEventListener("click", () => byId("file").click());
+byId("file").addEventListener("change", (event) => {
+  const [file] = event.target.files;
+  if (file) searchPicture(file, file.name);
+  event.target.value = ""; // the same file may be chosen again
+});
+
+document.addEventListener("keydown", (event) => {
+  const elsewhere = event.target.closest("input:not([type=range]), select, textarea, dialog");
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || elsewhere) return;
+  if (box.hidden) return;
+  event.preventDefault();
+  box.focus();
+  box.select();
+});
+document.addEventListener("paste", (event) => {
+  const [file] = event.clipboardData?.files ?? [];
+  if (!file) return;
+  event.preventDefault();
+  searchPicture(file, file.name);
+});
+
+const holdsFile = (event) => event.dataTransfer?.types.includes("Files");
+document.addEventListener("dragover", (event) => {
+  if (!holdsFile(event)) return;
+  event.preventDefault(); // else the browser would open the file
+  byId("drop").hidden = false;
+});
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) byId("drop").hidden = true;
+});
+document.addEventListener("drop", (event) => {
+  byId("drop").hidden = true;
+  if (!holdsFile(event)) return;
+  event.preventDefault();
+  const [file] = event.dataTransfer.files;
+  if (file) searchPicture(file, file.name);
+});
+
+begin();
