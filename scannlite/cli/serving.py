@@ -26,7 +26,6 @@ def serve(arguments: argparse.Namespace) -> None:
 
     examples = read_lines(arguments.examples) if arguments.examples else None
     page = Page(arguments.searcher.name, arguments.k, examples)
-    listener = Listener(arguments.host, arguments.port)
     sources = Sources(
         arguments.searcher,
         arguments.index,
@@ -34,21 +33,32 @@ def serve(arguments: argparse.Namespace) -> None:
         arguments.image_embedder,
         arguments.l2_normalize,
     )
-    search = open_search(sources)
-    if arguments.images and not search.pictures:
+    with Listener(arguments.host, arguments.port) as listener:
+        search = open_search(sources)
+        answering = application(search, page, Hosts.of(arguments.host))
+        warn_of_no_pictures(arguments.images, search.pictures)
+        rows = f"{len(search.index):,} rows, {search.pictures:,} with a picture"
+        say(f"{arguments.searcher}: {rows}. Ctrl-C stops the page at")
+        say(listener.address)
+        sys.stdout.flush()  # to a pipe too, where one may wait for the address
+        if arguments.open:
+            open_browser(listener.address)
+        listener.run(answering)
+
+
+def warn_of_no_pictures(folder: Path | None, count: int) -> None:
+    """It may be another folder than that which was indexed."""
+    if folder is not None and count == 0:
         warnings.warn(
-            f"no row's metadata names a picture of {arguments.images}: the page shows text.",
+            f"no row's metadata names a picture of {folder}: the page shows text.",
             ScannliteWarning,
             stacklevel=2,
         )
-    rows, shown = len(search.index), search.pictures
-    say(f"{arguments.searcher}: {rows:,} rows, {shown:,} with a picture. Ctrl-C stops the page at")
-    say(listener.address)
-    sys.stdout.flush()  # to a pipe too, where one may wait for the address
-    if arguments.open:
-        # In a thread, since a browser of the terminal stays until it is closed.
-        threading.Thread(target=webbrowser.open, args=(listener.address,), daemon=True).start()
-    listener.run(application(search, page, Hosts.of(arguments.host)))
+
+
+def open_browser(address: str) -> None:
+    """In a thread, since a browser of the terminal stays until it is closed."""
+    threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
 
 def declare_serve(parser: argparse.ArgumentParser) -> None:

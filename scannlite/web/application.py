@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,7 @@ __all__ = ["MOST_BYTES", "MOST_RESULTS", "Page", "application"]
 MOST_BYTES = 20_000_000  # of a picture to ask with
 MOST_RESULTS = 1_000
 _SHOWN, _READ = 12, 200  # rows to begin with, and those that examples are drawn from
-_PURPOSE = "the search page"
 _FILES = Path(__file__).parent / "page"
-_INDEX = "index.html"
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -65,44 +63,43 @@ def application(search: Search, page: Page, hosts: Hosts | None = None) -> Appli
         InvalidInput: ``page.k`` is out of range.
         MissingExtra: Starlette is not installed.
     """
-    route = imported("starlette.routing", "web", _PURPOSE).Route
-    starlette = imported("starlette.applications", "web", _PURPOSE)
-    wrong = imported("starlette.exceptions", "web", _PURPOSE).HTTPException
-    gone = imported("starlette.requests", "web", _PURPOSE).ClientDisconnect
+    route = _starlette("routing").Route
     desk = _Desk(search, page)
+    files = [path for path in _FILES.iterdir() if path.suffix in _TYPES]
     routes = [
         route("/api/info", desk.info),
         route("/api/search", desk.search),
         route("/api/search-image", desk.search_image, methods=["POST"]),
         route(f"/images/{desk.run}/{{row:int}}", desk.picture),
-        *(
-            route("/" if path.name == _INDEX else f"/{path.name}", desk.file(path))
-            for path in _files()
-        ),
+        route("/", desk.file(_FILES / "index.html")),
+        *(route(f"/{path.name}", desk.file(path)) for path in files),
     ]
     handlers = {
-        wrong: desk.refuse,
+        _starlette("exceptions").HTTPException: desk.refuse,
         InvalidInput: desk.refuse_input,
         InvalidType: desk.refuse_input,
         ScannliteError: desk.fail,
-        gone: desk.fail,
+        _starlette("requests").ClientDisconnect: desk.refuse_input,
         Exception: desk.break_down,
     }
-    return Guard(starlette.Starlette(routes=routes, exception_handlers=handlers), hosts or Hosts())
+    answering = _starlette("applications").Starlette(routes=routes, exception_handlers=handlers)
+    answering.router.redirect_slashes = False
+    return Guard(answering, hosts or Hosts())
 
 
 class _Desk:
-    """What is done for each address.
+    """What is done for each address: at once if that takes microseconds, else in a thread.
 
-    Plain functions run in a thread: a model may take its time, and the page goes on meanwhile.
+    Handing work to a thread and back takes longer than a quick search, and on a busy machine
+    milliseconds longer; but while a slow one is at work, the rest of the page goes on.
     """
 
     def __init__(self, search: Search, page: Page) -> None:
         self.run = secrets.token_hex(8)
         self._search, self._page = search, page
-        self._response = imported("starlette.responses", "web", _PURPOSE).Response
-        self._wrong = imported("starlette.exceptions", "web", _PURPOSE).HTTPException
-        self._in_thread = imported("starlette.concurrency", "web", _PURPOSE).run_in_threadpool
+        self._response = _starlette("responses").Response
+        self._wrong = _starlette("exceptions").HTTPException
+        self._in_thread = _starlette("concurrency").run_in_threadpool
 
     # --- answers ---------------------------------------------------------------------------------
 
@@ -129,10 +126,12 @@ class _Desk:
         }
         return self._json(facts)
 
-    def search(self, request: Any) -> Any:
+    async def search(self, request: Any) -> Any:
         """The rows nearest to a text."""
-        text = request.query_params.get("q", "")
-        return self._found(self._search.by_text(text, self._wanted(request)))
+        asked = request.query_params.get("q", ""), self._wanted(request)
+        if self._search.quick:
+            return self._found(self._search.by_text(*asked))
+        return self._found(await self._in_thread(self._search.by_text, *asked))
 
     async def search_image(self, request: Any) -> Any:
         """The rows nearest to the picture that the body is."""
@@ -145,8 +144,8 @@ class _Desk:
         found = await self._in_thread(self._search.by_picture, bytes(content), wanted)
         return self._found(found)
 
-    def picture(self, request: Any) -> Any:
-        """The picture of a row."""
+    async def picture(self, request: Any) -> Any:
+        """The picture of a row, read here: that takes less than handing it to a thread."""
         row = request.path_params["row"]
         try:
             found = self._search.picture(row)
@@ -201,17 +200,20 @@ class _Desk:
         return self._json(facts, headers={"server-timing": timing})
 
     def _facts(self, result: Result) -> dict[str, Any]:
-        address = f"/images/{self.run}/{result.row}" if result.picture else None
-        return asdict(result) | {"picture": address}
+        return {
+            "row": result.row,
+            "metadata": result.metadata,
+            "picture": f"/images/{self.run}/{result.row}" if result.picture else None,
+            "distance": result.distance,
+        }
 
     def _json(self, facts: Any, status: int = 200, headers: Any = None) -> Any:
         content = json.dumps(facts, allow_nan=False)  # in ASCII: metadata may be no UTF-8
         return self._response(content, status, headers, "application/json")
 
 
-def _files() -> list[Path]:
-    """Those of the page."""
-    return [path for path in sorted(_FILES.iterdir()) if path.suffix in _TYPES]
+def _starlette(part: str) -> Any:
+    return imported(f"starlette.{part}", "web", "the search page")
 
 
 def _whole(request: Any, name: str, most: int | None = None) -> int | None:

@@ -10,7 +10,7 @@ __all__ = ["examples_in"]
 _MOST = 6
 _LONGEST = 60  # characters: what is longer is no question
 _SUFFIX = re.compile(r"\.\w{1,5}$")
-_LETTERS = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")  # letters, as in "day's"
 
 
 def examples_in(metadata: Iterable[str]) -> list[str]:
@@ -28,14 +28,15 @@ def examples_in(metadata: Iterable[str]) -> list[str]:
     questions = [text for text in found if text]
     if len(questions) < 2:
         return []
-    return questions[:: -(-len(questions) // _MOST)]
+    count = min(len(questions), _MOST)
+    return [questions[len(questions) * place // count] for place in range(count)]
 
 
 def _question(text: str) -> str:
-    """The words in metadata: of a path those of its last part."""
-    last = re.split(r"[/\\]", text)[-1]
-    if len(last.split()) > 1:  # a sentence already, unless a file is called so
-        words = _SUFFIX.sub("", last).strip()
+    """A sentence as it is, of a path the words in its last part."""
+    if " " in text and not _SUFFIX.search(text):
+        words = text.strip()
     else:
-        words = " ".join(_LETTERS.findall(_SUFFIX.sub("", last).replace("-", " ")))
+        name = _SUFFIX.sub("", re.split(r"[/\\]", text)[-1])
+        words = " ".join(_WORD.findall(name))
     return words if len(words) <= _LONGEST else ""

@@ -29,7 +29,8 @@ _HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
 }
-_UNLESS_SAID = {"cache-control": "no-store"}
+_ALWAYS = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
+_NOT_KEPT = (b"cache-control", b"no-store")
 
 
 class Guard:
@@ -67,10 +68,9 @@ class Guard:
 
 def _with_care(headers: list[tuple[bytes, bytes]], seconds: float) -> list[tuple[bytes, bytes]]:
     """Headers, and those that every answer has."""
-    said = {name for name, _ in headers}
-    more = _HEADERS | {"server-timing": f"total;dur={1e3 * seconds:.3f}"}
-    more |= {name: value for name, value in _UNLESS_SAID.items() if name.encode() not in said}
-    return [*headers, *((name.encode(), value.encode()) for name, value in more.items())]
+    timing = (b"server-timing", b"total;dur=%.3f" % (1e3 * seconds))
+    kept = any(name == _NOT_KEPT[0] for name, _ in headers)
+    return [*headers, *_ALWAYS, timing, *([] if kept else [_NOT_KEPT])]
 
 
 async def _refuse(hosts: list[bytes], send: Send) -> None:

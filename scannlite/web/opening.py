@@ -6,8 +6,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from scannlite.embedders import open_embedder
 from scannlite.embedders.embedder import Embedder
 from scannlite.embedders.image import image_embedder
@@ -19,7 +17,7 @@ from scannlite.web.search import Search
 
 __all__ = ["Sources", "open_search"]
 
-_WARM_UP = {"text": "a", "image": np.zeros((8, 8, 3), np.uint8)}
+_KINDS = ("text", "image")
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class Sources:
 
 
 def open_search(sources: Sources) -> Search:
-    """Open all of it, and ask once, so that the first question need not wait.
+    """Open all of it, and ask a few times, so that the first question need not wait.
 
     Raises:
         InvalidInput: models and index have different dimensions, or one model is too many.
@@ -55,10 +53,10 @@ def open_search(sources: Sources) -> Search:
     pictures = Pictures(None if sources.images is None else Path(sources.images))
     searcher, l2_normalize = sources.searcher, sources.l2_normalize
     embedder = open_embedder(searcher, l2_normalize=l2_normalize)
-    if embedder.kind not in _WARM_UP:
+    if embedder.kind not in _KINDS:
         raise embedder.model.wrong("input", "texts or pictures", embedder.kind)
     index = Index.load(sources.index or searcher)
-    of_text, of_image = (embedder if embedder.kind == kind else None for kind in _WARM_UP)
+    of_text, of_image = (embedder if embedder.kind == kind else None for kind in _KINDS)
     if sources.image_embedder is not None:
         if of_image is not None:
             raise InvalidInput(
@@ -70,20 +68,15 @@ def open_search(sources: Sources) -> Search:
         pillow = imported("PIL.Image", "vision", "asking with a picture")
         pillow.init()  # loads its decoders, which takes 50 ms
     for each in filter(None, (of_text, of_image)):
-        _try_out(each, index)
-    return Search(index, pictures, of_text=of_text, of_image=of_image)
+        _check_dimensions(each, index)
+    search = Search(index, pictures, of_text=of_text, of_image=of_image)
+    search.warm_up()
+    return search
 
 
-def _try_out(embedder: Embedder, index: Index) -> None:
-    """Ask once, so that the first question need not wait for models and kernels to be loaded.
-
-    Raises:
-        InvalidInput: embeddings and rows have different dimensions.
-        ModelError: the model fails.
-    """
+def _check_dimensions(embedder: Embedder, index: Index) -> None:
     if embedder.dimensions != index.dimensions:
         raise InvalidInput(
             f"model and index must have the same dimensions, got {embedder.dimensions} of "
             f"{embedder.model.name} and {index.dimensions} of the index."
         )
-    index.search(embedder.embed(_WARM_UP[embedder.kind]), 1)

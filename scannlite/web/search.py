@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,9 @@ from scannlite.types import Codes
 from scannlite.web.pictures import Pictures
 
 __all__ = ["Found", "Result", "Search", "Wanted"]
+
+_BLACK = np.zeros((8, 8, 3), np.uint8)
+_TRIALS, _QUICK_MS = 5, 2
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,21 @@ class Search:
         # Names are looked up once, here: 123,287 rows take a fifth of a second.
         self._picture_of = [pictures.find(self._text_of(row)) for row in range(len(index))]
 
+        self.quick = False
+        """Whether texts are answered so fast that a thread would only be in the way."""
+
+    def warm_up(self) -> None:
+        """Load models and kernels, and see whether an answer is quick.
+
+        Raises:
+            ModelError: a model fails.
+        """
+        if self._of_image is not None:
+            self.index.search(self._of_image.embed(_BLACK), 1)
+        if self._of_text is not None:
+            took = [sum(self.by_text("a", Wanted(1)).ms.values()) for _ in range(_TRIALS)]
+            self.quick = min(took) < _QUICK_MS
+
     @property
     def kinds(self) -> list[str]:
         """What it can be asked with."""
@@ -107,6 +124,8 @@ class Search:
                 takes texts.
             ModelError: the model fails.
         """
+        if self._of_text is None:
+            raise InvalidInput("this searcher must be asked with a picture, got a text.")
         if not text.strip():
             raise InvalidInput(f"q must be a text to search for, got {text!r}.")
         return self._nearest(self._of_text, str, text, wanted)
@@ -123,6 +142,8 @@ class Search:
                 pictures.
             ModelError: the model fails.
         """
+        if self._of_image is None:
+            raise InvalidInput("this searcher must be asked with a text, got a picture.")
         return self._nearest(self._of_image, _pixels, content, wanted)
 
     def some(self, count: int) -> list[Result]:
@@ -141,19 +162,13 @@ class Search:
         found = self._picture_of[row] if 0 <= row < len(self._picture_of) else None
         return None if found is None else self._pictures.read(found)
 
-    def path_of(self, row: int) -> Path | None:
-        """Of a row's picture, inside the folder."""
-        return self._picture_of[row]
-
     def _nearest(
         self,
-        embedder: Embedder | None,
+        embedder: Embedder,
         item_of: Callable[[Any], Any],
         asked: Any,
         wanted: Wanted,
     ) -> Found:
-        if embedder is None:
-            raise InvalidInput(f"this searcher must be asked with {self.kinds[0]}, got another.")
         clock = time.perf_counter_ns
         began = clock()
         runs = embedder.prepare(item_of(asked))

@@ -17,7 +17,7 @@ _PATIENCE = 1  # seconds for answers under way at Ctrl-C
 
 
 class Listener:
-    """An open door: who comes from now on waits until ``run``.
+    """An open door: who comes from now on waits until ``run``. A ``with`` block closes it.
 
     Args:
         host: name or address of this machine to listen on.
@@ -39,11 +39,17 @@ class Listener:
                 f"host and port must be of this machine and free, got {bracketed(host)}:{port}: "
                 f"{error.strerror}."
             ) from error
-        # Else an answer waits 40 ms between its head and its body. Connections inherit this; asyncio
-        # sets it itself, but not where the socket says no protocol, as this one does.
+        # Else answers wait 40 ms between head and body. Connections inherit it; asyncio would set
+        # it for them, but not where the listening socket names no protocol, as this one.
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         port = self._socket.getsockname()[1]
         self.address = f"http://{bracketed(reached_at(host))}:{port}/"
+
+    def __enter__(self) -> Listener:  # noqa: PYI034 - Self needs Python 3.11
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
 
     def run(self, application: Application) -> None:
         """Answer until Ctrl-C.

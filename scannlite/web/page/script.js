@@ -16,7 +16,7 @@ const counted = new Intl.NumberFormat("en");
 let info = null; // of the server
 let question = null; // { text } or { picture: Blob, name }
 let underWay = null; // the AbortController of the last question
-let typing = 0;
+let waiting = 0;
 let remembering = 0;
 
 const results = new Results(byId("results"), {
@@ -31,8 +31,24 @@ const timings = new Timings(byId("timings"));
 
 // ---- asking ------------------------------------------------------------------------------------
 
+// What the box and the settings say now; a picture stays in question until something is typed.
+function askNow() {
+  const text = box.value.trim();
+  if (text !== (question?.text ?? "")) {
+    forgetPicture();
+    question = text ? { text } : null;
+  }
+  ask();
+  remember();
+}
+
+function askSoon() {
+  clearTimeout(waiting);
+  waiting = setTimeout(askNow, PAUSE);
+}
+
 async function ask() {
-  clearTimeout(typing);
+  clearTimeout(waiting);
   underWay?.abort();
   if (!question) {
     underWay = null;
@@ -55,15 +71,6 @@ function send(asked, signal) {
   return asked.picture
     ? askPicture(asked.picture, info.most_bytes, settings, signal)
     : askText(asked.text, settings, signal);
-}
-
-function askForText() {
-  const text = box.value.trim();
-  if (question?.text === text) return;
-  forgetPicture();
-  question = text ? { text } : null;
-  ask();
-  remember();
 }
 
 function searchPicture(picture, name) {
@@ -190,17 +197,21 @@ function offerKinds() {
 }
 
 function offerSettings(said) {
-  const wanted = Number(said.get("k"));
-  const fits = Number.isInteger(wanted) && wanted >= 1 && wanted <= info.most_results;
-  const k = fits ? wanted : info.k;
+  const k = whole(said.get("k"), info.most_results) ?? info.k;
   const counts = new Set([...COUNTS, info.k, k]);
   for (const count of [...counts].sort((a, b) => a - b)) byId("k").add(new Option(count, count));
   byId("k").value = k;
   if (!info.leaves || info.leaves < 2) return;
   byId("leaves-setting").hidden = false;
   byId("leaves").max = info.leaves;
-  byId("leaves").value = said.get("leaves") ?? info.leaves_to_search;
+  byId("leaves").value = whole(said.get("leaves"), info.leaves) ?? info.leaves_to_search;
   showLeaves();
+}
+
+// The number that a text is, or null where it is none from 1 to `most`.
+function whole(text, most) {
+  const number = Number(text);
+  return Number.isInteger(number) && number >= 1 && number <= most ? number : null;
 }
 
 function offerExamples() {
@@ -212,7 +223,7 @@ function offerExamples() {
     button.addEventListener("click", () => {
       box.value = text;
       box.focus();
-      askForText();
+      askNow();
     });
     byId("examples").append(button);
   }
@@ -221,30 +232,21 @@ function offerExamples() {
 // ---- hands -------------------------------------------------------------------------------------
 
 box.addEventListener("input", (event) => {
-  clearTimeout(typing);
-  if (!event.isComposing) typing = setTimeout(askForText, PAUSE);
+  if (!event.isComposing) askSoon();
 });
-box.addEventListener("compositionend", () => {
-  typing = setTimeout(askForText, PAUSE);
-});
+box.addEventListener("compositionend", askSoon);
 box.addEventListener("keydown", (event) => {
   if (event.key === "ArrowDown" && results.focus(0)) event.preventDefault();
 });
 byId("form").addEventListener("submit", (event) => {
   event.preventDefault();
-  if (question?.text === box.value.trim()) ask(); // once more, perhaps after an error
-  else if (!box.hidden) askForText();
+  askNow();
 });
 byId("leaves").addEventListener("input", () => {
   showLeaves();
-  clearTimeout(typing);
-  typing = setTimeout(ask, PAUSE);
-  remember();
+  askSoon();
 });
-byId("k").addEventListener("change", () => {
-  ask();
-  remember();
-});
+byId("k").addEventListener("change", askNow);
 byId("chip").addEventListener("click", () => {
   forgetPicture();
   question = null;
@@ -274,16 +276,18 @@ document.addEventListener("paste", (event) => {
 });
 
 const holdsFile = (event) => event.dataTransfer?.types.includes("Files");
+const endDrag = () => (byId("drop").hidden = true);
+let dragging = 0;
 document.addEventListener("dragover", (event) => {
   if (!holdsFile(event)) return;
   event.preventDefault(); // else the browser would open the file
   byId("drop").hidden = false;
+  clearTimeout(dragging); // while it is in the air this comes every third of a second or oftener
+  dragging = setTimeout(endDrag, 2 * STAY);
 });
-document.addEventListener("dragleave", (event) => {
-  if (!event.relatedTarget) byId("drop").hidden = true;
-});
+document.addEventListener("dragleave", (event) => event.relatedTarget ?? endDrag());
 document.addEventListener("drop", (event) => {
-  byId("drop").hidden = true;
+  endDrag();
   if (!holdsFile(event)) return;
   event.preventDefault();
   const [file] = event.dataTransfer.files;
