@@ -61,7 +61,7 @@ clean:
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[demo,tflite,text,vision,audio,progress]' --group test
+	$(BIN)/python -m pip install --quiet --editable '.[demo,tflite,text,vision,audio,progress,web]' --group test
 	touch $@
 
 .venv/checkers: .venv/installed
