@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -65,12 +66,22 @@ def chromium(profile: Path, *flags: str) -> Iterator[Any]:
         driver.quit()
 
 
+def _heeds_ctrl_c() -> None:
+    """What a shell runs in the background is told to ignore it, and so are the tests there."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def served(words: Sequence[object]) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """The address of ``scannlite serve`` with these words, and its process."""
     command = [sys.executable, "-m", "scannlite", "serve", "--port", "0", *map(str, words)]
     with subprocess.Popen(  # noqa: S603
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_heeds_ctrl_c if sys.platform != "win32" else None,  # noqa: PLW1509
     ) as process:
         try:
             lines = [process.stdout.readline().strip() for _ in range(2)]
