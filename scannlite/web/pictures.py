@@ -6,6 +6,7 @@ import errno
 import os
 import unicodedata
 from collections.abc import Callable, Iterator
+from os.path import islink, splitext
 from pathlib import Path
 
 __all__ = ["Pictures"]
@@ -20,12 +21,13 @@ _TYPES = {
     ".png": "image/png",
     ".webp": "image/webp",
 }
+# Paths are plain strings here, since `Path` takes ten times as long and there may be many.
 # From the most to the least exact: where two pictures could be meant, the more exact name wins.
-_NAMES: tuple[Callable[[Path], str], ...] = (
-    lambda inside: inside.as_posix(),
-    lambda inside: inside.with_suffix("").as_posix(),
-    lambda inside: inside.name,
-    lambda inside: inside.stem,
+_NAMES: tuple[Callable[[str], str], ...] = (
+    lambda inside: inside,
+    lambda inside: _cut(inside)[0],
+    lambda inside: inside.rpartition("/")[2],
+    lambda inside: _cut(inside.rpartition("/")[2])[0],
 )
 
 
@@ -42,7 +44,7 @@ class Pictures:
     """
 
     def __init__(self, folder: Path | None) -> None:
-        self._named: dict[str, Path] = {}
+        self._named: dict[str, str] = {}
         if folder is None:
             return
         self._root = folder.resolve(strict=True)
@@ -53,7 +55,7 @@ class Pictures:
             for inside in found:
                 self._named.setdefault(_as_key(name_of(inside)), inside)
 
-    def find(self, name: str) -> Path | None:
+    def find(self, name: str) -> str | None:
         r"""The picture that a name means, or None.
 
         Names are the path inside the folder or the file's name, with or without suffix. Of several
@@ -63,12 +65,12 @@ class Pictures:
             name: as metadata give it, ``\`` as good as ``/``.
 
         Returns:
-            Its path inside the folder.
+            Its path inside the folder, with ``/``.
         """
         key = _as_key(name)
         return self._named.get(key) or self._named.get(key.replace("\\", "/"))
 
-    def read(self, inside: Path) -> tuple[bytes, str]:
+    def read(self, inside: str) -> tuple[bytes, str]:
         """The content of a picture that ``find`` gave, and its media type.
 
         Raises:
@@ -76,21 +78,23 @@ class Pictures:
         """
         real = self._real(inside)
         if real is None:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(inside))
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), inside)
         return real.read_bytes(), _TYPES[real.suffix.lower()]
 
-    def _inside(self) -> Iterator[Path]:
+    def _inside(self) -> Iterator[str]:
         """Paths of all pictures; links count where they lead to a picture of the folder."""
         for folder, _, names in os.walk(self._root):
-            within = Path(folder).relative_to(self._root)
+            within = os.path.relpath(folder, self._root).replace(os.sep, "/")
+            start = "" if within == "." else f"{within}/"
             for name in names:
-                inside = within / name
-                if inside.suffix.lower() in _TYPES and (
-                    not (self._root / inside).is_symlink() or self._real(inside)
+                inside = start + name
+                if _cut(name)[1].lower() in _TYPES and (
+                    not islink(f"{folder}/{name}")  # noqa: PTH114
+                    or self._real(inside)
                 ):
                     yield inside
 
-    def _real(self, inside: Path) -> Path | None:
+    def _real(self, inside: str) -> Path | None:
         """Where a picture really is, or None if that is not in the folder."""
         try:
             real = (self._root / inside).resolve(strict=True)
@@ -98,6 +102,11 @@ class Pictures:
             return None
         kept = real.is_relative_to(self._root) and real.is_file()
         return real if kept and real.suffix.lower() in _TYPES else None
+
+
+def _cut(path: str) -> tuple[str, str]:
+    """A path without its suffix, and that."""
+    return splitext(path)  # noqa: PTH122
 
 
 def _as_key(name: str) -> str:

@@ -247,7 +247,7 @@ def test_any_bytes_are_a_text(page: Any, query: str) -> None:
 def test_what_is_no_picture_gets_one_sentence(page: Any, content: bytes) -> None:
     answer = ask(page, "/api/search-image", method="POST", body=[content])
     assert answer.status == 400
-    assert answer.error.startswith("the picture must be")
+    assert answer.error.startswith("what was sent must be")
     assert answer.error.count(". ") == 0
 
 

@@ -389,7 +389,7 @@ def luminance(colour: str) -> float:
 
 
 @pytest.mark.parametrize("query", ["", "?q=red+circle", "?q=odd"])
-def test_nothing_is_cut_off_at_360_pixels(page: Page, query: str) -> None:
+def test_nothing_is_cut_off_at_360_pixels(page: Page, gallery: Gallery, query: str) -> None:
     page.size(360, 740)
     page.open(query)
     assert page.run("return document.documentElement.scrollWidth <= innerWidth")
@@ -400,6 +400,10 @@ def test_nothing_is_cut_off_at_360_pixels(page: Page, query: str) -> None:
         "}).map((each) => each.outerHTML)"
     )
     assert outside == []
+    page.drop(gallery.folder / gallery.names[0])
+    page.answered("the picture")
+    page.type("blue")  # there is still room for that beside the picture
+    page.answered("“blue”")
     page.run("document.querySelector('.card').click()")
     box = page.find("#viewer").rect
     assert box["x"] >= 0
@@ -476,7 +480,8 @@ def test_what_is_no_picture_is_told_of_in_a_sentence(
     page = Page(driver, address).open()
     page.drop(tmp_path / "notes.txt")
     page.until("!document.getElementById('error').hidden")
-    assert page.text("#error").startswith("the picture must be a picture")
+    assert page.text("#error").startswith("what was sent must be a picture")
+    page.until("document.getElementById('chip-picture').hidden")
     assert all("400" in line for line in page.console())
     page.type("red")
     page.answered("“red”")

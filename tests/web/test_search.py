@@ -139,7 +139,7 @@ def test_nothing_is_no_question(search: Search, text: str) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\nand no more"])
 def test_what_is_no_picture_is_refused_by_name(search: Search, content: bytes) -> None:
-    with pytest.raises(InvalidInput, match=r"^the picture must be"):
+    with pytest.raises(InvalidInput, match=r"^what was sent must be"):
         search.by_picture(content, ALL)
 
 

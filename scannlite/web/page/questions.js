@@ -53,3 +53,9 @@ function milliseconds(header) {
   const stages = header.matchAll(/([\w-]+);dur=([\d.]+)/g);
   return Object.fromEntries([...stages].map(([, name, ms]) => [name, Number(ms)]));
 }
+
+// The number that a text is, or null where it is none from 1 to `most`.
+export function whole(text, most) {
+  const number = Number(text);
+  return Number.isInteger(number) && number >= 1 && number <= most ? number : null;
+}

@@ -1,11 +1,12 @@
 // The page: one question at a time, from a text or a picture, and its answer.
 
-import { askFile, askInfo, askPicture, askText } from "./questions.js";
+import { askFile, askInfo, askPicture, askText, whole } from "./questions.js";
 import { Results } from "./results.js";
 import { Timings } from "./timings.js";
 import { Viewer } from "./viewer.js";
 
 const PAUSE = 60; // ms after the last key: an answer takes less
+const PATIENCE = 150; // ms until what is shown is dimmed, being old
 const STAY = 500; // ms until the address follows the question
 const COUNTS = [12, 24, 48, 96];
 
@@ -56,12 +57,14 @@ async function ask() {
   }
   const mine = (underWay = new AbortController());
   const began = performance.now();
-  results.busy = true;
+  const slow = setTimeout(() => (results.busy = true), PATIENCE);
   try {
     const answer = await send(question, mine.signal);
     if (mine === underWay) show(answer, performance.now() - began);
   } catch (error) {
     if (mine === underWay) showError(error);
+  } finally {
+    clearTimeout(slow);
   }
 }
 
@@ -82,6 +85,7 @@ function searchPicture(picture, name) {
   forgetPicture();
   box.value = "";
   question = { picture, name };
+  byId("chip-picture").hidden = false;
   byId("chip-picture").src = URL.createObjectURL(picture);
   byId("chip-name").textContent = name;
   byId("chip").hidden = false;
@@ -208,12 +212,6 @@ function offerSettings(said) {
   showLeaves();
 }
 
-// The number that a text is, or null where it is none from 1 to `most`.
-function whole(text, most) {
-  const number = Number(text);
-  return Number.isInteger(number) && number >= 1 && number <= most ? number : null;
-}
-
 function offerExamples() {
   for (const text of info.examples) {
     const button = document.createElement("button");
@@ -253,6 +251,7 @@ byId("chip").addEventListener("click", () => {
   ask();
   (box.hidden ? byId("choose") : box).focus();
 });
+byId("chip-picture").addEventListener("error", (event) => (event.target.hidden = true));
 byId("choose").addEventListener("click", () => byId("file").click());
 byId("file").addEventListener("change", (event) => {
   const [file] = event.target.files;
