@@ -1,0 +1,1 @@
+"""Programs that use scannlite, each with a README of its own."""
