@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from hypothesis import settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -13,6 +14,7 @@ __all__ = [
     "LAYOUTS",
     "clustered",
     "exact_distances",
+    "examples",
     "layouts",
     "matrices",
     "same_bits",
@@ -25,6 +27,11 @@ ROWS = st.integers(0, 40)
 DIMENSIONS = st.integers(1, 19)
 
 seeds = st.integers(0, 2**32 - 1)
+
+
+def examples(count: int) -> settings:
+    """So many of them for a property, in any time; of a profile with fewer than 100, that share."""
+    return settings(deadline=None, max_examples=-(-count * settings().max_examples // 100))
 
 
 def _normal(rng: np.random.Generator, n: int, d: int) -> Array:

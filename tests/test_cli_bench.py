@@ -11,7 +11,11 @@ import numpy as np
 import pytest
 
 import scannlite as sl
-from scannlite.cli.budget import STAGES, Report, Timings, WholeQuery, time_queries
+from scannlite.cli import generated
+from scannlite.cli.budget import Flush, VectorQuery, WholeQuery, time_cold, time_queries
+from scannlite.cli.cases import ARTICLE_ROWS, Case, case_of
+from scannlite.cli.report import STAGES, Report, Surroundings, Timings
+from scannlite.kernels.folders import users_folder
 from scannlite.types import Neighbors
 from tests.embedders import tiny_models as models
 from tests.embedders.runtimes import needs_runtime
@@ -93,6 +97,48 @@ def test_a_report_is_json() -> None:
     assert report("text").facts()["budget"] is None
 
 
+AROUND = Surroundings(
+    machine={"cpu": "Cortex-A72", "cores": 4},
+    before={"celsius": 50.0},
+    after={"celsius": 55.0},
+    memory={"peak": 2_000_000},
+    index="<an index>",
+)
+
+
+def test_cold_queries_come_after_the_stages_then_what_it_was_measured_on() -> None:
+    """A vector has one stage, whose name is its own; cold ones have no first."""
+    timings = Timings(np.array([40.0]), np.arange(1.0, 11)[:, None], ("search",))
+    cold = np.arange(11.0, 21)
+    lines = list(Report("index.npz", "vector", 9, 5, timings, None, cold, AROUND).lines())
+    assert [line.split() for line in lines[2:6]] == [
+        ["ms", "p50", "p95", "p99", "first"],
+        ["search", "5.500", "9.550", "9.910", "40.000"],
+        ["cold", "15.500", "19.550", "19.910"],
+        [],
+    ]
+    assert lines[6:] == [
+        "<an index>",
+        "Cortex-A72, 4 cores",
+        "50.0 °C before, 55.0 °C after",
+        "2.0 MB at the most",
+    ]
+
+
+def test_all_of_that_is_json() -> None:
+    timings = Timings(np.array([40.0]), np.arange(1.0, 11)[:, None], ("search",))
+    verdict = timings.judged(9.55, 95)
+    assert verdict.passed
+    report = Report("index.npz", "vector", 9, 5, timings, verdict, np.ones(3), AROUND)
+    facts = json.loads(json.dumps(report.facts()))
+    assert facts["ms"] == {"search": {"p50": 5.5, "p95": 9.55, "p99": 9.91, "first": 40.0}}
+    assert facts["cold_ms"] == {"p50": 1.0, "p95": 1.0, "p99": 1.0}
+    assert facts["machine"] == {"cpu": "Cortex-A72", "cores": 4}
+    assert facts["before"]["celsius"] < facts["after"]["celsius"]
+    assert facts["memory"] == {"peak": 2_000_000}
+    assert facts["versions"]["scannlite"] == sl.__version__
+
+
 # ---- the clock ---------------------------------------------------------------------------------
 
 
@@ -158,6 +204,86 @@ def test_time_that_is_up_ends_it_after_one_query_at_least(ticking: Any) -> None:
     assert len(found.others) == 1
 
 
+def test_caches_are_emptied_before_each_cold_query(ticking: Any) -> None:
+    """Which is not part of its time."""
+    done: list[str] = []
+
+    def flush() -> None:
+        ticking.now += 10**12
+        done.append("flush")
+
+    took = time_cold(WholeQuery(ticking, ticking, 2), count(5), flush, 3)
+    assert ticking.asked == [5, 6, 7]
+    assert done == ["flush"] * 3
+    assert took.tolist() == pytest.approx([4321] * 3, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("largest", "read"),
+    [(None, 8 << 20), (1 << 20, 8 << 20), (12 << 20, 24 << 20), (99 << 20, 64 << 20)],
+)
+def test_twice_the_largest_cache_is_read_within_bounds(largest: int | None, read: int) -> None:
+    assert Flush(largest)._filler.nbytes == read
+
+
+def test_a_vector_is_searched_for_and_nothing_else(ticking: Any) -> None:
+    assert VectorQuery(ticking, 2).timed(7) == (300_000_000,)
+
+
+# ---- vectors that are generated ----------------------------------------------------------------
+
+
+def test_fewer_rows_are_the_first_of_more_and_no_query_is_a_row() -> None:
+    few, more = (
+        np.concatenate([*generated.chunks(10, 8)]),
+        np.concatenate([*generated.chunks(50_010, 8)]),
+    )
+    assert few.shape == (10, 8)
+    assert more.shape == (50_010, 8)
+    np.testing.assert_array_equal(few, more[:10])
+    asked = generated.queries(5, 8)
+    assert asked.shape == (5, 8)
+    assert not (asked[:, None] == more[None, :100]).all(axis=2).any()
+
+
+def test_without_rows_it_is_the_articles_case(tmp_path: Path) -> None:
+    """Without rows; kept in the folder that is named, or else in the user's own."""
+    assert case_of(None, tmp_path) == Case(ARTICLE_ROWS, tmp_path) == Case(123_287, tmp_path)
+    assert case_of(5, None).folder == users_folder()[0]
+
+
+def test_an_index_is_built_once(run: Run, tmp_path: Path) -> None:
+    """With options chosen and tuned for its rows; the vectors do not stay."""
+    words = ("bench", "--rows", 3_000, "--keep", tmp_path / "new", "--budget-ms", 1e9)
+    code, out, err = run(*words)
+    assert code == 0
+    assert [line.split()[0] for line in err.splitlines()][:2] == ["generate", "train"]
+    assert out.splitlines()[-1].startswith("pass: p95")
+    [path] = (tmp_path / "new").iterdir()
+    index = sl.Index.load(path)
+    assert (len(index), index.dimensions) == (3_000, 128)
+    assert index.options.score_ah is not None
+    code, out, err = run(*words, "--json")
+    assert (code, err) == (0, "")
+    facts = json.loads(out)
+    assert (facts["searcher"], facts["kind"], facts["queries"]) == (str(path), "vector", 1_000)
+    assert list(facts["ms"]) == ["search"]
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("--rows", 0), "--rows must be from 1, got 0"),
+        (("--index", "index.npz"), "--index must be given with a searcher"),
+        (("--queries", "lines.txt"), "--queries must be given with a searcher"),
+        (("searcher.tflite", "--rows", 5), "--rows must be given without a searcher"),
+        (("searcher.tflite", "--keep", "folder"), "--keep must be given without a searcher"),
+    ],
+)
+def test_words_that_do_not_go_together(run: Run, words: tuple[object, ...], named: str) -> None:
+    assert_one_sentence(run("bench", *words), named)
+
+
 # ---- the command -------------------------------------------------------------------------------
 
 WORDS = models.word_list(40)
@@ -197,7 +323,8 @@ def test_a_budget_is_an_exit_code(run: Run, searcher: Path) -> None:
     assert out.splitlines()[-1].startswith("FAIL: p50 of whole queries is ")
     code, out, _ = run("bench", searcher, "--repeat", 1)
     assert code == 0
-    assert out.splitlines()[-1].split()[0] == "total"
+    assert [line.split()[0] for line in out.splitlines()[6:8]] == ["total", "cold"]
+    assert "whole queries" not in out
 
 
 @needs_runtime

@@ -1,24 +1,40 @@
-"""The same index answers with the same bits on every processor Numba can be told to compile for."""
+"""The same bits on every processor: those Numba can be told to compile for, and those of ARM.
+
+Indexes are built and saved here and opened there. ``make test-arm`` makes the folder that
+``SCANNLITE_ARM`` names, with Pythons of other processors under emulation.
+"""
 
 import os
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import scannlite as sl
 from scannlite.kernels import compiled
+from tests.kernels.every_kernel import LEARNING
 
 PROGRAM = """
 import sys
 import numpy as np
 import scannlite as sl
+from scannlite.kernels import implementation
 
-queries = np.load(sys.argv[1])
-found = [sl.Index.load(path).search(queries, 12) for path in sys.argv[3:]]
-np.savez(sys.argv[2], *[array for pair in found for array in pair])
+given, out, *paths = sys.argv[1:]
+arrays = dict(np.load(given))
+queries = arrays.pop("queries")
+answers = [array for path in paths for array in sl.Index.load(path).search(queries, 12)]
+learning = {}
+for name, array in arrays.items():
+    learning.setdefault(name.split()[0], []).append(array)
+for name, arguments in learning.items():
+    room, kernel = name.split(".")
+    getattr(implementation(room), kernel)(*arguments)
+    answers += arguments
+np.savez(out, *answers)
 """
 
 TREE = sl.Tree(20, 5)
@@ -54,39 +70,41 @@ def options():
 
 
 @pytest.fixture(scope="module")
-def indexes(tmp_path_factory):
-    """Indexes of every way, some queries, and what they answer here."""
+def given(tmp_path_factory):
+    """A file of queries and of what kernels learn from, and indexes of every way."""
     folder = tmp_path_factory.mktemp("indexes")
     rng = np.random.default_rng(0)
     centers = rng.normal(size=(20, 50))
     X = (centers[rng.integers(0, 20, 1500)] + 0.5 * rng.normal(size=(1500, 50))).astype(np.float32)
-    np.save(folder / "queries.npy", X[:20] + np.float32(0.1))
+    arguments = {f"{name} {i}": x for name, case in LEARNING.items() for i, x in enumerate(case)}
+    np.savez(folder / "given.npz", queries=X[:20] + np.float32(0.1), **arguments)
     paths = []
     for name, chosen in options():
-        paths.append(folder / f"{name}.npz")
+        paths.append(folder / f"{name}.{'npz' if chosen.device is None else 'ldb'}")
         sl.Index.build(X, chosen).save(paths[-1])
-    return folder, paths
+    return folder / "given.npz", paths
 
 
-def answers(folder, paths, **environment):
-    out = folder / "found.npz"
-    command = [sys.executable, "-c", PROGRAM, folder / "queries.npy", out, *paths]
+def answers(given, python=(sys.executable,), **environment):
+    arrays, paths = given
+    out = arrays.with_name("found.npz")
+    command = [*python, "-c", PROGRAM, arrays, out, *paths]
     subprocess.run(command, check=True, env={**os.environ, **environment})  # noqa: S603
     with np.load(out) as found:
         return [found[name] for name in found.files]
 
 
 @pytest.fixture(scope="module")
-def here(indexes):
-    return answers(*indexes)
+def here(given):
+    return answers(given)
 
 
 def equal(some, others):
     return all(np.array_equal(x, y) for x, y in zip(some, others, strict=True))
 
 
-def test_numpy_alone_answers_the_same_bits(indexes, here):
-    assert equal(here, answers(*indexes, SCANNLITE_NUMBA="0"))
+def test_numpy_alone_answers_the_same_bits(given, here):
+    assert equal(here, answers(given, SCANNLITE_NUMBA="0"))
 
 
 @pytest.mark.skipif(not compiled(), reason="nothing is compiled here")
@@ -94,6 +112,16 @@ def test_numpy_alone_answers_the_same_bits(indexes, here):
     platform.machine() not in {"x86_64", "AMD64"}, reason="processors of x86-64 alone"
 )
 @pytest.mark.parametrize("processor", ["x86-64", "haswell"])
-def test_other_processors_answer_the_same_bits(indexes, here, processor):
+def test_other_processors_answer_the_same_bits(given, here, processor):
     environment = {"NUMBA_CPU_NAME": processor, "NUMBA_CPU_FEATURES": ""}
-    assert equal(here, answers(*indexes, **environment))
+    assert equal(here, answers(given, **environment))
+
+
+@pytest.mark.skipif("SCANNLITE_ARM" not in os.environ, reason="ARM is emulated by make test-arm")
+@pytest.mark.parametrize(
+    ("python", "processor"),
+    [("arm64", "cortex-a72"), ("arm64", "cortex-a76"), ("armhf", "cortex-a15")],
+)
+def test_arm_answers_the_same_bits(given, here, python, processor):
+    launcher = Path(os.environ["SCANNLITE_ARM"]).resolve() / f"python-{python}"
+    assert equal(here, answers(given, (launcher,), ARM_CPU=processor))

@@ -1,8 +1,8 @@
 """The shell's way in: ``scannlite COMMAND``.
 
 Thin: names and shapes change here, nothing is computed here. ``commands`` holds one small function
-for each command on vectors and files, ``indexing`` and ``asking`` for those that run a model;
-``flags`` turns words into options, ``output`` turns results into lines.
+for each command on vectors and files, ``indexing`` and ``asking`` for those that run a model,
+``warming`` compiles; ``flags`` turns words into options, ``output`` turns results into lines.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ import warnings
 from collections.abc import Sequence
 
 from scannlite import __version__
-from scannlite.cli import asking, commands, indexing, serving
+from scannlite.cli import asking, commands, indexing, serving, warming
 from scannlite.cli.output import complain, warn_in_one_line
 from scannlite.errors import ScannliteError
 
 __all__ = ["main"]
 
-COMMANDS = commands.COMMANDS | indexing.COMMANDS | asking.COMMANDS | serving.COMMANDS
+COMMANDS = (
+    commands.COMMANDS | indexing.COMMANDS | asking.COMMANDS | serving.COMMANDS | warming.COMMANDS
+)
 BAD_INPUT, INTERRUPTED, CLOSED_PIPE = 2, 130, 141
 
 

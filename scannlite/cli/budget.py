@@ -1,124 +1,37 @@
-"""How long a whole query takes, from a text, picture or sound to its neighbours, stage by stage."""
+"""How long a query takes, from a text, picture, sound or vector to its neighbours, by stages."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from scannlite.embedders.embedder import Embedder, Kind
+from scannlite.cli.report import STAGES, Milliseconds, Timings
 from scannlite.engine.index import Index
 
-__all__ = ["STAGES", "Report", "Timings", "Verdict", "WholeQuery", "time_queries"]
+if TYPE_CHECKING:
+    from scannlite.embedders.embedder import Embedder
 
-STAGES = ("prepare", "model", "search", "total")
-_SHOWN = (50.0, 95.0, 99.0)
+__all__ = ["Flush", "Query", "VectorQuery", "WholeQuery", "time_cold", "time_queries"]
+
 _WARM_UP = 20  # queries, not timed: the model's first runs, and all metadata found at once
-
-Milliseconds = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether queries are within a budget.
-
-    Attributes:
-        percentile: of the queries that must be within it.
-        took_ms: what they took at most.
-        budget_ms: what they may take.
-        passed: whether that was enough.
-    """
-
-    percentile: float
-    took_ms: float
-    budget_ms: float
-    passed: bool
-
-    def __str__(self) -> str:
-        word = "pass" if self.passed else "FAIL"
-        took = f"p{self.percentile:g} of whole queries is {self.took_ms:.3f} ms"
-        return f"{word}: {took}, the budget is {self.budget_ms:g} ms"
+_LEAST_FLUSHED, _MOST_FLUSHED = 8 << 20, 64 << 20
 
 
-@dataclass(frozen=True)
-class Timings:
-    """What whole queries took, in milliseconds, a column a stage of ``STAGES``.
+class Query(Protocol):
+    """What is asked again and again."""
 
-    Attributes:
-        first: (4,) of the first query, which waits for kernels, model and file to be loaded.
-        others: (q, 4) of those after it and after the warm-up.
-    """
+    @property
+    def stages(self) -> Sequence[str]:
+        """Names of what is timed, the whole last."""
 
-    first: Milliseconds
-    others: Milliseconds
-
-    def by_stage(self) -> dict[str, dict[str, float]]:
-        """Of each stage the percentiles of all others, and the first."""
-        columns = [*(f"p{percentile:g}" for percentile in _SHOWN), "first"]
-        table = np.vstack([np.percentile(self.others, _SHOWN, axis=0), self.first])
-        return {
-            stage: dict(zip(columns, column, strict=True))
-            for stage, column in zip(STAGES, table.T.round(4).tolist(), strict=True)
-        }
-
-    def judged(self, budget_ms: float, percentile: float) -> Verdict:
-        """Whether a percentile of whole queries is within a budget; to the last bit is within."""
-        took = float(np.percentile(self.others[:, STAGES.index("total")], percentile))
-        return Verdict(percentile, took, budget_ms, took <= budget_ms)
-
-
-@dataclass(frozen=True)
-class Report:
-    """What was timed, and what came of it.
-
-    Attributes:
-        searcher: path of the model.
-        kind: of what it embeds.
-        rows: of the index.
-        k: neighbours a query.
-        timings: of the queries, in one thread.
-        verdict: on a budget, or None without one.
-    """
-
-    searcher: str
-    kind: Kind
-    rows: int
-    k: int
-    timings: Timings
-    verdict: Verdict | None
-
-    def facts(self) -> dict[str, Any]:
-        """As plain values."""
-        return {
-            "searcher": self.searcher,
-            "kind": self.kind,
-            "rows": self.rows,
-            "k": self.k,
-            "queries": len(self.timings.others),
-            "threads": 1,
-            "ms": self.timings.by_stage(),
-            "budget": None if self.verdict is None else asdict(self.verdict),
-        }
-
-    def lines(self) -> Iterator[str]:
-        """For people: a sentence, a line a stage, and the verdict."""
-        asked = f"{len(self.timings.others):,} {self.kind} queries in one thread"
-        yield f"{self.searcher}: {asked}, {self.k} neighbours each of {self.rows:,} rows"
-        yield ""
-        stages = self.timings.by_stage()
-        yield f"{'ms':>10}" + "".join(f"{column:>10}" for column in stages["total"])
-        for stage, row in stages.items():
-            name = "tokenise" if (stage, self.kind) == ("prepare", "text") else stage
-            yield f"{name:>10}" + "".join(f"{value:10.3f}" for value in row.values())
-        if self.verdict is not None:
-            yield ""
-            yield str(self.verdict)
+    def timed(self, item: Any) -> tuple[int, ...]:
+        """Ask once: nanoseconds by stage."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +47,7 @@ class WholeQuery:
     embedder: Embedder
     index: Index
     k: int
+    stages = STAGES
 
     def timed(self, item: Any) -> tuple[int, int, int, int]:
         """Ask once: nanoseconds by stage."""
@@ -150,8 +64,40 @@ class WholeQuery:
         return prepared - began, embedded - prepared, ended - embedded, ended - began
 
 
+@dataclass(frozen=True)
+class VectorQuery:
+    """From a vector to its neighbours.
+
+    Attributes:
+        index: of its dimensions.
+        k: neighbours wanted.
+    """
+
+    index: Index
+    k: int
+    stages = ("search",)
+
+    def timed(self, item: Any) -> tuple[int, ...]:
+        """Ask once: nanoseconds."""
+        began = time.perf_counter_ns()
+        self.index.search(item, self.k)
+        return (time.perf_counter_ns() - began,)
+
+
+class Flush:
+    """Empties a processor's caches of all else: reads twice what the largest holds, up to 64 MB."""
+
+    def __init__(self, largest_cache: int | None) -> None:
+        size = min(max(2 * (largest_cache or 0), _LEAST_FLUSHED), _MOST_FLUSHED)
+        self._filler = np.ones(size // 8, np.int64)
+
+    def __call__(self) -> None:
+        """Read it all."""
+        self._filler.sum()
+
+
 def time_queries(
-    query: WholeQuery, items: Iterator[Any], *, most: float = math.inf, seconds: float = math.inf
+    query: Query, items: Iterator[Any], *, most: float = math.inf, seconds: float = math.inf
 ) -> Timings:
     """Ask again and again, one after another.
 
@@ -169,4 +115,24 @@ def time_queries(
         others.append(query.timed(item))
         if len(others) >= most or time.perf_counter() >= end:
             break
-    return Timings(np.array(first) / 1e6, np.array(others) / 1e6)
+    return Timings(np.array(first) / 1e6, np.array(others) / 1e6, query.stages)
+
+
+def time_cold(
+    query: Query, items: Iterator[Any], flush: Callable[[], object], count: int
+) -> Milliseconds:
+    """Ask again, and empty the caches before each query.
+
+    What is cold is the processor: the pages of the index file stay in memory.
+
+    Args:
+        query: that was asked before.
+        items: at least ``count``.
+        flush: empties the caches.
+        count: queries to time.
+    """
+    took = []
+    for item in islice(items, count):
+        flush()
+        took.append(query.timed(item)[-1])
+    return np.array(took) / 1e6

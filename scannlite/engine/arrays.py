@@ -105,7 +105,8 @@ def blocks_of(leaf_size: Leaves) -> tuple[Leaves, Leaves]:
     per_leaf = -(-leaf_size.astype(np.int64) // BLOCK_ROWS)
     leaf_block = np.concatenate([[0], np.cumsum(per_leaf)])
     leaf_row = np.concatenate([[0], np.cumsum(leaf_size, dtype=np.int64)])
-    leaf = np.repeat(np.arange(len(leaf_size)), per_leaf)
+    # Machines of 32 bits refuse to repeat by numbers of 64.
+    leaf = np.repeat(np.arange(len(leaf_size)), per_leaf.astype(np.intp))
     within = np.arange(leaf_block[-1]) - leaf_block[leaf]
     block_row = np.append(leaf_row[leaf] + BLOCK_ROWS * within, leaf_row[-1])
     return leaf_block.astype(np.int32), block_row.astype(np.int32)

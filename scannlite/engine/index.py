@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scannlite.engine.arrays import IndexArrays
-from scannlite.engine.build import build_arrays
-from scannlite.engine.choice import choose_options, options_for
 from scannlite.engine.door import as_bytes, as_queries, as_rows, as_whole, finite_floats
 from scannlite.engine.layout import to_layout
 from scannlite.engine.metadata import Metadata
 from scannlite.engine.options import ScaNNOptions
 from scannlite.engine.plan import Plan
 from scannlite.engine.storage import Kind, Source, Stored, load, save
-from scannlite.engine.tuning import Tuning, tune
 from scannlite.errors import InvalidInput, InvalidType
 from scannlite.files.row_metadata import RowMetadata
 from scannlite.types import Distance, Floats, Neighbors, Progress
+
+if TYPE_CHECKING:
+    from scannlite.engine.tuning import Tuning
 
 __all__ = ["Index"]
 
@@ -107,6 +106,9 @@ class Index:
                 are named), or is smaller than options ask for.
             InvalidType: X is not made of numbers; options or metadata are of another kind.
         """
+        from scannlite.engine.build import build_arrays  # noqa: PLC0415 - who only searches ...
+        from scannlite.engine.choice import choose_options, options_for  # noqa: PLC0415 - waits less
+
         rows = as_rows(X)
         n, d = rows.shape
         if isinstance(options, str):
@@ -326,6 +328,8 @@ class Index:
                 is missing.
             InvalidType: not numbers.
         """
+        from scannlite.engine.tuning import tune  # noqa: PLC0415 - who only searches waits less
+
         found = tune(
             self.search,
             self._arrays,
@@ -404,5 +408,7 @@ class Index:
         if len(parts) == 1:
             run(parts[0])
             return
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - for threads only
+
         with ThreadPoolExecutor(len(parts)) as pool:
             list(pool.map(run, parts))

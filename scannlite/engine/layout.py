@@ -24,6 +24,7 @@ __all__ = ["block_dims", "to_layout"]
 _METRICS = {"dot_product": DOT_PRODUCT, "squared_l2": SQUARED_L2, "cosine": COSINE}
 _DEVICE_LOOKUPS = {"float": DEVICE_FLOAT, "int16": DEVICE_INT16, "int8": DEVICE_INT8}
 _GROUP, _GROUP_OF_NIBBLES = 32, 256  # blocks that a device sums in whole numbers
+_MOST_BOUNDED = 256  # blocks whose bytes, summed, fit 16 bits
 
 
 def _settled(array: AnyArray, dtype: type[np.generic]) -> AnyArray:
@@ -159,16 +160,21 @@ def _device_numbers(arrays: IndexArrays, options: ScaNNOptions) -> dict[str, Any
     """Likewise the numbers."""
     device = options.device
     if device is None:
-        return {"device": 0, "leaf_metric": 0, "centers": 0, "single": 0, "group": 0}
+        return {"device": 0, "leaf_metric": 0, "centers": 0, "single": 0, "group": 0, "bounded": 0}
     bytes_ = device.lookup_type == "int8"
     single = arrays.codebooks.shape[2] == 1 and options.score_ah is not None
     products = options.distance_measure == "dot_product"
+    m, c, _ = arrays.codebooks.shape
+    ordered = bool((np.diff(arrays.codebooks[:, :, 0]) >= 0).all()) if single else False
     return {
         "device": _DEVICE_LOOKUPS[device.lookup_type],
         "leaf_metric": _METRICS[device.partition_distance or options.distance_measure],
         "centers": options.centers,
         "single": int(bytes_ and single and products),
         "group": _GROUP_OF_NIBBLES if bytes_ and options.centers == 16 else _GROUP,
+        "bounded": int(
+            bytes_ and single and products and ordered and c == 256 and m <= _MOST_BOUNDED
+        ),
     }
 
 

@@ -12,20 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from scannlite.kernels import compiled, implementation
+from scannlite.kernels import compiled, searchers
 from scannlite.kernels.layout import LOOKUP_16, Layout, pack, regions
 from scannlite.types import AnyArray
 
-__all__ = ["Plan"]
+__all__ = ["Plan", "kernel_for"]
 
 Kernel = Callable[..., Any]
 
 
-def _kernel_of(layout: Layout) -> tuple[str, str]:
-    """The module and the name of the kernel that searches a layout."""
-    if layout.device:
+def kernel_for(lookup: int, *, device: bool) -> tuple[str, str]:
+    """The module and the name of the kernel that searches by such codes."""
+    if device:
         return "device", "search_on_device"
-    return "search", "search_by_codes" if layout.lookup == LOOKUP_16 else "search_by_scores"
+    return "search", "search_by_codes" if lookup == LOOKUP_16 else "search_by_scores"
 
 
 class Plan:
@@ -60,10 +60,9 @@ class Plan:
         """Import the kernels: asked for what is not there yet."""
         if name not in ("one", "many"):
             raise AttributeError(f"'Plan' object has no attribute {name!r}")
-        room, kernel = _kernel_of(self.layout)
-        kernels = implementation(room)
-        self.one = getattr(kernels, kernel)
-        self.many = getattr(kernels, f"{kernel}_many", self.one)  # twins have no other
+        self.one, self.many = searchers(
+            *kernel_for(self.layout.lookup, device=bool(self.layout.device))
+        )
         return self.one if name == "one" else self.many
 
     def workspace(self) -> int:

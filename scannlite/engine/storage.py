@@ -13,12 +13,11 @@ from typing import BinaryIO, Literal, get_args
 
 import numpy as np
 
-from scannlite.engine import device
 from scannlite.engine.arrays import IndexArrays, check_arrays
 from scannlite.engine.metadata import Metadata
 from scannlite.engine.options import ScaNNOptions
 from scannlite.errors import IndexFileError, InvalidInput
-from scannlite.files import container, index_file, model_file, sstable
+from scannlite.files import container, model_file, sstable
 from scannlite.files.atomic import replacing
 from scannlite.files.row_metadata import RowMetadata
 from scannlite.files.span import Span
@@ -117,6 +116,9 @@ def load(source: Source, *, verify: bool = True) -> Stored:
         if isinstance(source, bytes):
             raise InvalidInput("source must be a path for a .npz file, got its content.")
         return _load_container(source, verify=verify)
+    from scannlite.engine import device  # noqa: PLC0415 - other files need none of it
+    from scannlite.files import index_file  # noqa: PLC0415
+
     file = index_file.read(device_table(source))
     options, arrays = device.from_file(file)
     return Stored(options, arrays, file.metadata, file.userinfo)
@@ -245,6 +247,8 @@ def _check_options(path: str | os.PathLike[str], options: ScaNNOptions) -> None:
 
 
 def _write_table(out: BinaryIO, stored: Stored, *, compression: bool) -> None:
+    from scannlite.engine import device  # noqa: PLC0415 - other files need none of it
+
     parts = stored.options, stored.arrays, stored.metadata, stored.userinfo
     device.to_file(out, *parts, compression=compression)
 

@@ -121,7 +121,7 @@ def _find_all(table: Table, n: int) -> _Found:
     numbers = None if entries is None else _numbers(entries)
     if entries is not None and numbers is not None:
         kept = numbers < n
-        numbers = numbers[kept]
+        numbers = numbers[kept].astype(np.intp)  # what bincount takes, of 32 bits on some machines
         if np.bincount(numbers, minlength=1).max() == 1:
             starts[numbers], sizes[numbers] = entries.starts[kept], entries.sizes[kept]
     return _Found(data, starts.data, sizes.data)

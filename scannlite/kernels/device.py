@@ -11,7 +11,7 @@ import numpy as np
 
 from scannlite.kernels.block import number, region
 from scannlite.kernels.device_scan import scan_codes
-from scannlite.kernels.jit import inlined, kernel
+from scannlite.kernels.jit import inlined, searcher
 from scannlite.kernels.layout import (
     BAD_QUERY,
     HIGHEST_RANK,
@@ -33,7 +33,6 @@ from scannlite.kernels.select import (
 )
 from scannlite.kernels.simd import (
     add_f32,
-    address_of,
     load_f32,
     load_f32x16,
     max_f32,
@@ -43,9 +42,8 @@ from scannlite.kernels.simd import (
     store,
     subtract_f32,
 )
-from scannlite.types import Floats, Ids
 
-__all__ = ["nearest_leaves", "search_on_device", "search_on_device_many"]
+__all__ = ["nearest_leaves", "search_on_device"]
 
 _f4: Any = np.float32
 
@@ -108,13 +106,15 @@ def _on_device(P: int, W: int, q: int, k: int, p: int, distances: int, ids: int)
         return BAD_QUERY
     leaves = nearest_leaves(P, W, p)
     blocks = list_blocks(P, W, leaves, _f4(0), _f4(0), True)
+    n = -1
     if number(P, "lookup") == 0:
         scan_rows(P, W, blocks, _f4(0), np.int32(0))
     elif blocks > 0:
-        scan_codes(P, W, blocks)
-    scores_to_bytes(P, W, blocks)
-    n = select_bytes(P, W, blocks, k, True)
-    gather_scores(P, W, n)
+        n = scan_codes(P, W, blocks, k)
+    if n < 0:
+        scores_to_bytes(P, W, blocks)
+        n = select_bytes(P, W, blocks, k, True)
+        gather_scores(P, W, n)
     n = keep_best(P, W, n, k, k >> 3)
     places_to_rows(P, W, n)
     negate_scores(P, W, n)
@@ -122,15 +122,8 @@ def _on_device(P: int, W: int, q: int, k: int, p: int, distances: int, ids: int)
     return 0
 
 
-@kernel
-def search_on_device(P: int, W: int, q: Floats, distances: Floats, ids: Ids, p: int, R: int) -> int:  # noqa: ARG001
-    """One query as on phones: arguments as of ``search_by_codes``, of which R says nothing."""
-    places = address_of(distances), address_of(ids)
-    return _on_device(P, W, address_of(q), len(ids), p, places[0], places[1])
-
-
-@kernel
-def search_on_device_many(
+@searcher
+def search_on_device(
     P: int,
     W: int,
     Q: int,
@@ -142,7 +135,7 @@ def search_on_device_many(
     p: int,
     R: int,  # noqa: ARG001
 ) -> int:
-    """Queries of a batch as on phones: arguments as of ``search_by_codes_many``."""
+    """Queries of a batch as on phones: arguments as of ``search_by_codes``."""
     d = number(P, "d")
     for i in range(first, last):
         if _on_device(P, W, Q + 4 * d * i, k, p, D + 4 * k * i, I + 8 * k * i):

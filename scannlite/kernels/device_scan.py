@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from scannlite.kernels.block import number, region
+from scannlite.kernels.device_bounds import find_by_bounds
 from scannlite.kernels.device_tables import fill_entries, fill_tables, scale_query
 from scannlite.kernels.jit import inlined
 from scannlite.kernels.layout import (
@@ -17,7 +18,9 @@ from scannlite.kernels.scan import void_lanes
 from scannlite.kernels.simd import (
     add_f32,
     add_u16,
+    bounds_pay,
     gather_f32,
+    has_wide_registers,
     load_f32x16,
     load_i32,
     load_u8x64,
@@ -42,7 +45,7 @@ __all__ = ["scan_codes", "scan_whole"]
 
 _f4: Any = np.float32
 _i8: Any = np.int64
-_TILE = 4  # blocks of rows that share a lookup table while it lies in registers
+_TILE = 4  # blocks of rows that share a lookup table while it lies in wide registers
 
 
 @inlined
@@ -76,6 +79,16 @@ def _sum_tile(tables: int, c0: int, c1: int, c2: int, c3: int, first: int, last:
 
 
 @inlined
+def _sum_block(tables: int, code: int, first: int, last: int) -> Any:
+    """The same of 64 rows: with narrow registers, sums of more would not stay in them."""
+    a, b = splat_u8(np.uint8(0)), splat_u8(np.uint8(0))
+    for j in range(first, last):
+        x = lookup_256(tables + 256 * j, load_u8x64(code + 64 * j))
+        a, b = add_u16(a, x), add_u16(b, odd_bytes(x))
+    return a, b
+
+
+@inlined
 def _add_16(out: int, sums: Any, step: Any, bias: Any) -> None:
     x = add_f32(multiply_f32(step, to_f32(sums)), bias)
     store(out, add_f32(load_f32x16(out), x))
@@ -93,11 +106,36 @@ def _add_sums(out: int, pairs: Any, odd: Any, step: Any, bias: Any) -> None:
 @inlined
 def scan_whole(P: int, W: int, blocks: int, least: float, most: float, steps: float) -> None:
     """Distances of all rows listed, from sums of whole numbers: ``steps`` span least to most."""
+    worth = (most - least) / steps
+    half = least + worth / _f4(2)
+    if has_wide_registers():
+        _scan_tiles(P, W, blocks, worth, half)
+    else:
+        _scan_blocks(P, W, blocks, worth, half)
+
+
+@inlined
+def _scan_blocks(P: int, W: int, blocks: int, worth: float, half: float) -> None:
     m, group, wide = number(P, "m"), number(P, "group"), number(P, "device") != DEVICE_INT8
     tables, codes = region(P, W, "tables"), number(P, "codes")
     listed, out = region(P, W, "list_block"), region(P, W, "scores")
-    worth = (most - least) / steps
-    half = least + worth / _f4(2)
+    step = splat_f32(worth)
+    for i in range(blocks):
+        code = codes + 64 * m * _i8(load_i32(listed + 4 * i))
+        for first in range(0, m, group):
+            last = min(first + group, m)
+            a, b = _sum_block(tables, code, first, last)
+            if wide:
+                above = _sum_block(tables + 256 * m, code, first, last)
+                a, b = add_u16(a, raise_bytes(above[0])), add_u16(b, raise_bytes(above[1]))
+            _add_sums(out + 256 * i, a, b, step, splat_f32(_f4(last - first) * half))
+
+
+@inlined
+def _scan_tiles(P: int, W: int, blocks: int, worth: float, half: float) -> None:
+    m, group, wide = number(P, "m"), number(P, "group"), number(P, "device") != DEVICE_INT8
+    tables, codes = region(P, W, "tables"), number(P, "codes")
+    listed, out = region(P, W, "list_block"), region(P, W, "scores")
     step = splat_f32(worth)
     _fill_tile(listed, blocks)
     for i in range(0, blocks, _TILE):
@@ -155,17 +193,32 @@ def _scores_from_distances(P: int, W: int, blocks: int) -> None:
 
 
 @inlined
-def scan_codes(P: int, W: int, blocks: int) -> None:
-    """Scores of every row of the blocks listed, of which there is at least one."""
-    out = region(P, W, "scores")
-    for t in range(0, 256 * (blocks + _TILE - 1), 64):
-        store(out + t, splat_f32(_f4(0)))
+def scan_codes(P: int, W: int, blocks: int, k: int) -> int:
+    """Scores of every row of the blocks listed, of which there is at least one.
+
+    Or, where bounds tell that most rows are not among the k nearest, those of the others alone:
+    the number of them, which are ``found`` and scored. Else -1.
+    """
     if number(P, "device") == DEVICE_FLOAT:
+        _clear(P, W, blocks)
         scale_query(P, W)
         fill_entries(P, W)
         _scan_floats(P, W, blocks)
     else:
         steps = _f4(255) if number(P, "device") == DEVICE_INT8 else _f4(2047)
         least, most = fill_tables(P, W, steps)
+        if bounds_pay():
+            n = find_by_bounds(P, W, blocks, k, least, most)
+            if n >= 0:
+                return n
+        _clear(P, W, blocks)
         scan_whole(P, W, blocks, least, most, steps)
     _scores_from_distances(P, W, blocks)
+    return -1
+
+
+@inlined
+def _clear(P: int, W: int, blocks: int) -> None:
+    out = region(P, W, "scores")
+    for t in range(0, 256 * (blocks + _TILE - 1), 64):
+        store(out + t, splat_f32(_f4(0)))

@@ -21,6 +21,7 @@ from scannlite.kernels.layout import (
 )
 from scannlite.kernels.simd import (
     add_f32,
+    bounds_pay,
     load_f32,
     load_f32x16,
     load_i32,
@@ -28,12 +29,14 @@ from scannlite.kernels.simd import (
     max_f32,
     max_lane,
     min_f32,
+    min_i32,
     min_lane,
     multiply_f32,
     pack4,
     shift_down,
     splat_f32,
     store,
+    store_bytes,
     store_f32,
     subtract_f32,
     truncate_to_i32,
@@ -192,10 +195,14 @@ def _single_range(P: int, W: int) -> Any:
 
 @inlined
 def _cut_products(P: int, W: int, least: float, scale: float) -> None:
-    """``tables`` of bytes as ``_cut_entries`` makes them, of products with single dimensions."""
+    """``tables`` of bytes as ``_cut_entries`` makes them, of products with single dimensions.
+
+    And ``bounds``, 64 bytes a block, the least of each four, where anything reads those.
+    """
     lines = (number(P, "centers") + 63) // 64
     scaled, tile = region(P, W, "dealt"), number(P, "entry_tiles")
-    out = region(P, W, "tables")
+    out, bounds = region(P, W, "tables"), region(P, W, "bounds")
+    bounded = bounds_pay() and number(P, "bounded") != 0
     low, by = splat_f32(least), splat_f32(scale)
     for j in range(number(P, "m")):
         q = splat_f32(load_f32(scaled + 4 * j))
@@ -206,7 +213,11 @@ def _cut_products(P: int, W: int, least: float, scale: float) -> None:
             z = _steps(multiply_f32(q, load_f32x16(tile + 192)), low, by)
             tile += 256
             store(out + 64 * t, pack4(w, x, y, z))
+            if bounded:
+                # Of four centers in order, the first or the last has the least entry.
+                store_bytes(bounds + 16 * t, min_i32(w, z))
         out += 256
+        bounds += 64
 
 
 @inlined

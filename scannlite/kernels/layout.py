@@ -109,6 +109,8 @@ class Layout(NamedTuple):
         centers: c, of a device's codebooks.
         single: 1 where a device's table entries are products of single dimensions with centers.
         group: blocks of dimensions that a device sums in whole numbers.
+        bounded: 1 where a device's entries of bytes are products of single dimensions with 256
+            centers in order: of any four codes in a row, the first or the last has the least entry.
         constant_unit: what one step of a row's constant byte is worth, of the score a neighbour may
             have for DOT_PRODUCT; 0 without that byte.
         mean: (d,) float32, taken off queries of SQUARED_L2, else zeros; padded to 16.
@@ -165,6 +167,7 @@ class Layout(NamedTuple):
     centers: int
     single: int
     group: int
+    bounded: int
     constant_unit: float
     mean: Floats
     centroids: Signed
@@ -207,6 +210,7 @@ REGIONS = (
     "leaf_bytes",  # uint8 a leaf
     "leaves",  # int32, those chosen
     "entries",  # float32, lookup tables
+    "bounds",  # uint8, the least of each four entries of tables of bytes
     "tables",  # uint8 or int8
     "list_block",  # int32, blocks to scan
     "list_start",  # int32, the byte their scores start from and how many lanes are void
@@ -243,6 +247,7 @@ def regions(layout: Layout) -> tuple[dict[str, int], int]:
         "leaf_bytes": leaves,
         "leaves": 4 * leaves,
         "entries": 4 * m16 * (centers + 1),
+        "bounds": m16 * 64 if layout.bounded else 0,
         "tables": m16 * max(centers, 16) * (2 if layout.device == DEVICE_INT16 else 1) + 256,
         "list_block": 4 * listed,
         "list_start": 4 * listed,

@@ -1,4 +1,4 @@
-"""A whole query in one call: from its numbers to the k nearest.
+"""Whole queries in one call: from their numbers to the k nearest.
 
 Two ways. By 4-bit codes: byte scores of whole blocks in registers, then rescoring. By scores: a
 float for every row of the leaves, from 8-bit codes or from the rows themselves.
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from scannlite.kernels.block import number, real
-from scannlite.kernels.jit import inlined, kernel
+from scannlite.kernels.jit import inlined, searcher
 from scannlite.kernels.layout import (
     BAD_QUERY,
     DOT_PRODUCT,
@@ -52,10 +52,8 @@ from scannlite.kernels.select import (
     scores_to_bytes,
     select_bytes,
 )
-from scannlite.kernels.simd import address_of
-from scannlite.types import Floats, Ids
 
-__all__ = ["search_by_codes", "search_by_codes_many", "search_by_scores", "search_by_scores_many"]
+__all__ = ["search_by_codes", "search_by_scores"]
 
 _f4: Any = np.float32
 _SPREAD, _EXCEEDS = np.float32(SPREAD), np.float32(EXCEEDS)
@@ -171,28 +169,8 @@ def _by_scores(P: int, W: int, q: int, k: int, p: int, R: int, distances: int, i
     return 0
 
 
-@kernel
-def search_by_codes(P: int, W: int, q: Floats, distances: Floats, ids: Ids, p: int, R: int) -> int:
-    """One query by 4-bit codes.
-
-    Args:
-        P: address of the index's block.
-        W: address of a workspace nobody else uses meanwhile.
-        q: (d,) float32.
-        distances: (k,) float32, out.
-        ids: (k,) int64, out.
-        p: leaves searched, 1 ... L.
-        R: rows rescored, at least k.
-
-    Returns:
-        0, or BAD_QUERY.
-    """
-    places = address_of(distances), address_of(ids)
-    return _by_codes(P, W, address_of(q), len(ids), p, R, places[0], places[1])
-
-
-@kernel
-def search_by_codes_many(
+@searcher
+def search_by_codes(
     P: int,
     W: int,
     Q: int,
@@ -204,9 +182,22 @@ def search_by_codes_many(
     p: int,
     R: int,
 ) -> int:
-    """Queries ``first`` ... ``last`` of a batch, at the addresses of (q, d), (q, k) and (q, k).
+    """Queries ``first`` ... ``last`` of a batch by 4-bit codes.
 
-    Returns 0, or the number, counted from 1, of the query that is bad.
+    Args:
+        P: address of the index's block.
+        W: address of a workspace nobody else uses meanwhile.
+        Q: address of queries, (q, d) float32.
+        D: address of distances, (q, k) float32, out.
+        I: address of ids, (q, k) int64, out.
+        k: neighbours of each.
+        first: of the queries searched for.
+        last: the one before which that ends.
+        p: leaves searched, 1 ... L.
+        R: rows rescored, at least k.
+
+    Returns:
+        0, or the number, counted from 1, of the query that is bad.
     """
     d = number(P, "d")
     for i in range(first, last):
@@ -216,15 +207,8 @@ def search_by_codes_many(
     return 0
 
 
-@kernel
-def search_by_scores(P: int, W: int, q: Floats, distances: Floats, ids: Ids, p: int, R: int) -> int:
-    """One query by float scores: arguments as of ``search_by_codes``."""
-    places = address_of(distances), address_of(ids)
-    return _by_scores(P, W, address_of(q), len(ids), p, R, places[0], places[1])
-
-
-@kernel
-def search_by_scores_many(
+@searcher
+def search_by_scores(
     P: int,
     W: int,
     Q: int,
@@ -236,7 +220,7 @@ def search_by_scores_many(
     p: int,
     R: int,
 ) -> int:
-    """Queries of a batch by float scores: arguments as of ``search_by_codes_many``."""
+    """Queries of a batch by float scores: arguments as of ``search_by_codes``."""
     d = number(P, "d")
     for i in range(first, last):
         bad = _by_scores(P, W, Q + 4 * d * i, k, p, R, D + 4 * k * i, I + 8 * k * i)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -25,13 +26,16 @@ from numba.extending import intrinsic, models, register_model
 
 __all__ = [
     "add_f32",
+    "add_high_half",
     "add_i32",
+    "add_low_half",
     "add_saturating",
     "add_u16",
     "address_of",
     "at_least",
     "at_most",
     "average",
+    "bounds_pay",
     "broadcast_dword",
     "broadcast_table",
     "compress",
@@ -40,8 +44,11 @@ __all__ = [
     "dot4",
     "dot_excess",
     "equal_f32",
+    "fours",
     "gather_f32",
     "has_compress",
+    "has_wide_registers",
+    "high_words",
     "keep_f32",
     "lane_numbers",
     "load_f32",
@@ -51,15 +58,18 @@ __all__ = [
     "load_i64",
     "load_u8",
     "load_u8x64",
+    "lookup_64",
     "lookup_256",
     "lookup_high",
     "lookup_low",
     "low_byte",
+    "low_words",
     "magnitude",
     "max_f32",
     "max_lane",
     "merge",
     "min_f32",
+    "min_i32",
     "min_lane",
     "min_u8",
     "multiply_f32",
@@ -156,17 +166,35 @@ def _emits(result: types.Type, *arguments: types.Type) -> Callable[[Lowering], A
 
 # --- what the host can do ------------------------------------------------------------------------
 
+_FAMILIES = {"x86_64": "x86", "amd64": "x86", "aarch64": "arm", "arm64": "arm"}
 _PROBES = {
     # A shuffle within each 16 bytes: one instruction where there is a byte shuffle that wide.
-    "pshufb16": ("pshufb", 16, "shuffle"),
-    "pshufb32": ("ymm", 32, "shuffle"),
-    "pshufb64": ("zmm", 64, "shuffle"),
-    "vpermb": ("vpermb", 64, "reversal"),
-    "vbmi2": ("vpshldw", 32, "funnel"),
+    "x86": {
+        "pshufb16": ("pshufb", 16, "shuffle"),
+        "pshufb32": ("ymm", 32, "shuffle"),
+        "pshufb64": ("zmm", 64, "shuffle"),
+        "vpermb": ("vpermb", 64, "reversal"),
+        "vbmi2": ("vpshldw", 32, "funnel"),
+        "vpdpbusd32": ("vpdpbusd", 32, "mixed dot"),
+        "vpdpbusd64": (r"vpdpbusd.*zmm", 64, "mixed dot"),
+    },
+    # Linux tells of sdot by another name than LLVM's, so that no feature is found in its list.
+    "arm": {"neon": ("tbl", 16, "shuffle"), "sdot": ("sdot", 16, "signed dot")},
 }
 
 
 def _probe_source(width: int, kind: str) -> str:
+    if kind.endswith("dot"):
+        extended = "zext" if kind == "mixed dot" else "sext"
+        return (
+            f"declare i32 @llvm.vector.reduce.add.v{width}i32(<{width} x i32>)\n"
+            f"define i32 @f(<{width} x i8> %a, <{width} x i8> %b) {{\n"
+            f" %x = {extended} <{width} x i8> %a to <{width} x i32>\n"
+            f" %y = sext <{width} x i8> %b to <{width} x i32>\n"
+            f" %p = mul <{width} x i32> %x, %y\n"
+            f" %r = call i32 @llvm.vector.reduce.add.v{width}i32(<{width} x i32> %p)\n"
+            f" ret i32 %r\n}}\n"
+        )
     if kind == "funnel":
         return (
             f"declare <{width} x i16> @llvm.fshl.v{width}i16"
@@ -189,19 +217,17 @@ def _probe_source(width: int, kind: str) -> str:
 def _abilities(target: tuple[str, str, str]) -> frozenset[str]:
     """What LLVM itself selects for (triple, processor, features): never an illegal instruction."""
     triple, processor, features = target
+    family = _FAMILIES.get(triple.partition("-")[0])
+    if family is None:
+        return frozenset()
     machine = llvm.Target.from_triple(triple).create_target_machine(
         cpu=processor, features=features, opt=2
     )
-    found = {flag for flag in ("avx512vnni", "avxvnni", "dotprod") if f"+{flag}" in features}
-    if triple.startswith(("aarch64", "arm64")):
-        return frozenset(found | {"neon"})
-    if triple.startswith(("x86_64", "amd64")):
-        for ability, (mnemonic, width, kind) in _PROBES.items():
-            module = llvm.parse_assembly(
-                f'target triple = "{triple}"\n' + _probe_source(width, kind)
-            )
-            if mnemonic in machine.emit_assembly(module):
-                found.add(ability)
+    found = set()
+    for ability, (selected, width, kind) in _PROBES[family].items():
+        module = llvm.parse_assembly(f'target triple = "{triple}"\n' + _probe_source(width, kind))
+        if re.search(selected, machine.emit_assembly(module)):
+            found.add(ability)
     return frozenset(found)
 
 
@@ -464,12 +490,25 @@ def lookup_256(context: Any, builder: Any, where: Any, codes: Any) -> Any:
         low = _call(builder, name, _B, t[0], codes, t[1])
         high = _call(builder, name, _B, t[2], codes, t[3])
         return builder.select(builder.icmp_signed("<", codes, _constant(_B, 0)), high, low)
+    return _lookup_far(context, builder, where, codes, 256)
+
+
+@_emits(u8x64, address, u8x64)
+def lookup_64(context: Any, builder: Any, where: Any, codes: Any) -> Any:
+    """Entries of the 64-byte table at an address, by codes below 64."""
+    if _can(context, "vpermb"):
+        return _permute(builder, _load(builder, where, _B), codes)
+    return _lookup_far(context, builder, where, codes, 64)
+
+
+def _lookup_far(context: Any, builder: Any, where: Any, codes: Any, entries: int) -> Any:
+    """Entries of a table of 64 or 256 bytes at an address."""
     if _can(context, "neon"):
-        return _joined(builder, [_tbl256(builder, where, x) for x in _pieces(builder, codes, 16)])
+        parts = _pieces(builder, codes, 16)
+        return _joined(builder, [_by_tbl(builder, where, x, entries) for x in parts])
     if _can(context, "pshufb32"):
-        name, width = "llvm.x86.avx2.pshuf.b", 32
-        parts = _pieces(builder, codes, width)
-        return _joined(builder, [_shuffle256(builder, where, x, name) for x in parts])
+        parts = _pieces(builder, codes, 32)
+        return _joined(builder, [_by_shuffles(builder, where, x, entries) for x in parts])
     found = ir.Constant(_B, ir.Undefined)
     for lane in range(64):
         code = builder.zext(builder.extract_element(codes, I32(lane)), I64)
@@ -478,28 +517,28 @@ def lookup_256(context: Any, builder: Any, where: Any, codes: Any) -> Any:
     return found
 
 
-def _shuffle256(builder: Any, where: Any, codes: Any, shuffle: str) -> Any:
-    """Sixteen shuffles of 16 entries each; codes of other sixteens find 0, as their top bit is set.
+def _by_shuffles(builder: Any, where: Any, codes: Any, count: int) -> Any:
+    """Shuffles of 16 entries each; codes of other sixteens find 0, as their top bit is set.
 
     A code less 16 t is below 16 where the t-th table has it, and only then stays below 128 when
     112 are added.
     """
     kind = codes.type
     found = _constant(kind, 0)
-    for t in range(16):
+    for t in range(count // 16):
         entries = _load(builder, builder.add(where, I64(16 * t)), ir.VectorType(I8, 16))
         table = _shuffle(builder, entries, entries, list(range(16)) * (kind.count // 16))
         within = builder.sub(codes, _constant(kind, 16 * t))
         index = _call(builder, f"llvm.uadd.sat.v{kind.count}i8", kind, within, _constant(kind, 112))
-        found = builder.or_(found, _call(builder, shuffle, kind, table, index))
+        found = builder.or_(found, _call(builder, "llvm.x86.avx2.pshuf.b", kind, table, index))
     return found
 
 
-def _tbl256(builder: Any, where: Any, codes: Any) -> Any:
-    """Four lookups of 64 entries; a code beyond a table's 64 finds 0 in it."""
+def _by_tbl(builder: Any, where: Any, codes: Any, count: int) -> Any:
+    """Lookups of 64 entries each; a code beyond a table's 64 finds 0 in it."""
     kind = ir.VectorType(I8, 16)
     found = _constant(kind, 0)
-    for table in range(4):
+    for table in range(count // 64):
         parts = [
             _load(builder, builder.add(where, I64(64 * table + 16 * i)), kind) for i in range(4)
         ]
@@ -507,6 +546,51 @@ def _tbl256(builder: Any, where: Any, codes: Any) -> Any:
         name = "llvm.aarch64.neon.tbl4.v16i8"
         found = builder.or_(found, _call(builder, name, kind, *parts, within))
     return found
+
+
+@_emits(types.boolean)
+def bounds_pay(context: Any, builder: Any) -> Any:  # noqa: ARG001
+    """Whether ``lookup_64`` is done in vectors and ``lookup_256`` takes four times as long."""
+    vectors, quick = _can(context, "neon", "pshufb32"), _can(context, "vpermb")
+    return I1(int(vectors and not quick))
+
+
+@_emits(types.boolean)
+def has_wide_registers(context: Any, builder: Any) -> Any:  # noqa: ARG001
+    """Whether a value is at most two registers, so that several values and their sums fit."""
+    return I1(int(_can(context, "pshufb32")))
+
+
+@_emits(u8x64, u8x64)
+def fours(context: Any, builder: Any, x: Any) -> Any:  # noqa: ARG001
+    """X // 4: which four of 256 codes a code is among."""
+    return builder.lshr(x, _constant(_B, 2))
+
+
+def _widened_half(first: int) -> Any:
+    @_emits(u8x64, u8x64, u8x64)
+    def add_half(context: Any, builder: Any, sums: Any, x: Any) -> Any:  # noqa: ARG001
+        """32 sums of 16 bits, and half of the bytes of x added to them."""
+        half = builder.zext(_shuffle(builder, x, x, range(first, first + 32)), _H)
+        return builder.bitcast(builder.add(builder.bitcast(sums, _H), half), _B)
+
+    return add_half
+
+
+add_low_half, add_high_half = _widened_half(0), _widened_half(32)
+
+
+def _widened_words(first: int) -> Any:
+    @_emits(i32x16, u8x64)
+    def words(context: Any, builder: Any, sums: Any) -> Any:  # noqa: ARG001
+        """16 of 32 sums of 16 bits."""
+        whole = builder.bitcast(sums, _H)
+        return builder.zext(_shuffle(builder, whole, whole, range(first, first + 16)), _W)
+
+    return words
+
+
+low_words, high_words = _widened_words(0), _widened_words(16)
 
 
 @_emits(u8x64, u8x64, u8x64)
@@ -612,15 +696,17 @@ def dot4(context: Any, builder: Any, total: Any, x: Any, y: Any) -> Any:
 
     x and y lie in -127 ... 127; what is repeated over the lanes, if any, is y.
     """
-    if _can(context, "avx512vnni", "avxvnni"):
+    if _can(context, "vpdpbusd32", "vpdpbusd64"):
         return _dot4_vnni(context, builder, total, x, y)
-    if _can(context, "dotprod"):
-        return _dot4_neon(builder, total, x, y)
+    if _can(context, "sdot"):
+        return _dot4_sdot(builder, total, x, y)
+    if _can(context, "neon"):
+        return _dot4_smull(builder, total, x, y)
     return _dot4_generic(builder, total, x, y)
 
 
 def _dot4_vnni(context: Any, builder: Any, total: Any, x: Any, y: Any) -> Any:
-    lanes = 16 if _can(context, "avx512vnni") else 8
+    lanes = 16 if _can(context, "vpdpbusd64") else 8
     name, kind = f"llvm.x86.avx512.vpdpbusd.{32 * lanes}", ir.VectorType(I32, lanes)
     # LLVM 22 never comes back where x is known to be one word repeated: give that as y.
     flipped = builder.xor(x, _constant(_B, 0x80))
@@ -633,12 +719,29 @@ def _dot4_vnni(context: Any, builder: Any, total: Any, x: Any, y: Any) -> Any:
     return _joined(builder, [_call(builder, name, kind, *part) for part in parts])
 
 
-def _dot4_neon(builder: Any, total: Any, x: Any, y: Any) -> Any:
+def _dot4_sdot(builder: Any, total: Any, x: Any, y: Any) -> Any:
     parts = zip(
         _pieces(builder, total, 4), _pieces(builder, x, 16), _pieces(builder, y, 16), strict=True
     )
     name, kind = "llvm.aarch64.neon.sdot.v4i32.v16i8", ir.VectorType(I32, 4)
     return _joined(builder, [_call(builder, name, kind, *part) for part in parts])
+
+
+def _dot4_smull(builder: Any, total: Any, x: Any, y: Any) -> Any:
+    """Products of 16 bits; sums of two, at most 2 * 127 * 127, still fit, sums of four do not."""
+    products, fours = ir.VectorType(I16, 8), ir.VectorType(I32, 4)
+    found = []
+    for sums, *factors in zip(
+        _pieces(builder, total, 4), _pieces(builder, x, 16), _pieces(builder, y, 16), strict=True
+    ):
+        halves = zip(*(_pieces(builder, factor, 8) for factor in factors), strict=True)
+        low, high = (
+            _call(builder, "llvm.aarch64.neon.smull.v8i16", products, *half) for half in halves
+        )
+        twos = _call(builder, "llvm.aarch64.neon.addp.v8i16", products, low, high)
+        sums_of_four = _call(builder, "llvm.aarch64.neon.saddlp.v4i32.v8i16", fours, twos)
+        found.append(builder.add(sums, sums_of_four))
+    return _joined(builder, found)
 
 
 def _dot4_generic(builder: Any, total: Any, x: Any, y: Any) -> Any:
@@ -658,7 +761,7 @@ def _dot4_generic(builder: Any, total: Any, x: Any, y: Any) -> Any:
 @_emits(types.int32)
 def dot_excess(context: Any, builder: Any) -> Any:  # noqa: ARG001
     """What ``dot4`` adds for each unit of y: x86 multiplies unsigned by signed bytes only."""
-    return I32(128 if _can(context, "avx512vnni", "avxvnni") else 0)
+    return I32(128 if _can(context, "vpdpbusd32", "vpdpbusd64") else 0)
 
 
 # --- 32-bit whole numbers ------------------------------------------------------------------------
@@ -670,6 +773,19 @@ def add_i32(context: Any, builder: Any, x: Any, y: Any) -> Any:  # noqa: ARG001
     return builder.add(x, y)
 
 
+def _shifted_in(builder: Any, low: Any, high: Any, place: int) -> Any:
+    """High bits over low ones, in one instruction."""
+    parts = zip(_pieces(builder, low, 4), _pieces(builder, high, 4), strict=True)
+    name, kind = "llvm.aarch64.neon.vsli.v4i32", ir.VectorType(I32, 4)
+    return _joined(builder, [_call(builder, name, kind, *part, I32(place)) for part in parts])
+
+
+@_emits(i32x16, i32x16, i32x16)
+def min_i32(context: Any, builder: Any, x: Any, y: Any) -> Any:  # noqa: ARG001
+    """The lesser of x and y."""
+    return builder.select(builder.icmp_signed("<", x, y), x, y)
+
+
 @_emits(types.int32, i32x16)
 def sum_lanes_i32(context: Any, builder: Any, x: Any) -> Any:  # noqa: ARG001
     """The sum of 16 lanes."""
@@ -677,10 +793,13 @@ def sum_lanes_i32(context: Any, builder: Any, x: Any) -> Any:  # noqa: ARG001
 
 
 @_emits(i32x16, i32x16, i32x16, i32x16, i32x16)
-def pack4(context: Any, builder: Any, w: Any, x: Any, y: Any, z: Any) -> Any:  # noqa: ARG001
+def pack4(context: Any, builder: Any, w: Any, x: Any, y: Any, z: Any) -> Any:
     """Four lanes of 0 ... 255 as the four bytes of one, the first lowest."""
     for place, lanes in ((8, x), (16, y), (24, z)):
-        w = builder.or_(w, builder.shl(lanes, _constant(_W, place)))
+        if _can(context, "neon"):
+            w = _shifted_in(builder, w, lanes, place)
+        else:
+            w = builder.or_(w, builder.shl(lanes, _constant(_W, place)))
     return w
 
 

@@ -35,7 +35,7 @@ def train_codebooks(  # noqa: PLR0913
         threads: the result does not depend on it.
 
     Returns:
-        (m, c, b) float32 with m = ceil(d / b).
+        (m, c, b) float32 with m = ceil(d / b); in ascending order where b is 1.
     """
     R = plain(R)
     codebooks = _random_rows(R, b, c, rng)
@@ -50,6 +50,8 @@ def train_codebooks(  # noqa: PLR0913
             _start_anew(columns, codes[:, block], codebooks[block], counts[block], rng)
         if np.array_equal(codebooks, before):
             break
+    if b == 1:
+        codebooks.sort(axis=1)  # so that codes next to each other stand for numbers that are
     return codebooks
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import scannlite as sl
@@ -18,10 +18,10 @@ from scannlite.files.index_file import IndexFile
 from scannlite.files.span import Span
 from scannlite.kernels import compiled
 from scannlite.kernels.reference.device import search_on_device as twin
-from tests.strategies import LAYOUTS, same_bits, seeds
+from tests.strategies import LAYOUTS, examples, same_bits, seeds
 
 needs_numba = pytest.mark.skipif(not compiled(), reason="kernels are not compiled here")
-modest = settings(deadline=None, max_examples=150)
+modest = examples(150)
 
 f4 = np.float32
 MEASURES = ("dot_product", "squared_l2")
@@ -517,7 +517,7 @@ def test_float_rows_are_scored_in_full(search):
 
 
 @needs_numba
-@settings(modest, max_examples=300)
+@examples(300)
 @given(searches())
 @example((phone(sizes=(0,)), np.ones(4, f4), 3, 1))
 @example((phone(sizes=(0, 0), ranked_by="squared_l2"), np.ones(4, f4), 3, 1))

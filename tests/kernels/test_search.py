@@ -8,7 +8,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import scannlite as sl
@@ -16,10 +16,10 @@ from scannlite.engine.options import Reorder, ScaNNOptions, ScoreAH, ScoreBruteF
 from scannlite.kernels import compiled
 from scannlite.kernels.layout import LOOKUP_16
 from scannlite.kernels.reference import search as twin
-from tests.strategies import same_bits, seeds
+from tests.strategies import examples, same_bits, seeds
 
 needs_numba = pytest.mark.skipif(not compiled(), reason="kernels are not compiled here")
-modest = settings(deadline=None, max_examples=40)
+modest = examples(40)
 
 METRICS = ("dot_product", "squared_l2", "cosine")
 TREES = {"no tree": None, "tree": Tree(7, 3, min_partition_size=0)}

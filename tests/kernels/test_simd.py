@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from scannlite.kernels import compiled
-from tests.strategies import seeds
+from tests.strategies import examples, seeds
 
 if not compiled():
     pytest.skip("SIMD values exist in compiled code only", allow_module_level=True)
 
+import llvmlite.binding as llvm
+
 from scannlite.kernels import simd
 from scannlite.kernels.jit import kernel
 
-modest = settings(deadline=None, max_examples=40)
+modest = examples(40)
+
+EVERYTHING = {"pshufb16", "pshufb32", "pshufb64", "vpermb", "vbmi2", "vpdpbusd32", "vpdpbusd64"}
 
 
 @kernel
@@ -84,3 +88,25 @@ def test_sums_fold_halves(seed):
     for half in (8, 4, 2, 1):
         folded = folded[:half] + folded[half:]
     assert sum_of(x) == folded[0]
+
+
+@pytest.mark.parametrize(
+    ("triple", "processor", "expected"),
+    [
+        ("aarch64-unknown-linux-gnu", "cortex-a72", {"neon"}),
+        ("aarch64-unknown-linux-gnu", "cortex-a76", {"neon", "sdot"}),
+        ("arm64-apple-darwin", "apple-m1", {"neon", "sdot"}),
+        ("armv7l-unknown-linux-gnueabihf", "cortex-a15", set()),
+        ("x86_64-unknown-linux-gnu", "x86-64", set()),
+        ("x86_64-unknown-linux-gnu", "x86-64-v2", {"pshufb16"}),
+        ("x86_64-unknown-linux-gnu", "x86-64-v3", {"pshufb16", "pshufb32"}),
+        ("x86_64-unknown-linux-gnu", "x86-64-v4", {"pshufb16", "pshufb32", "pshufb64"}),
+        ("x86_64-pc-windows-msvc", "alderlake", {"pshufb16", "pshufb32", "vpdpbusd32"}),
+        ("x86_64-unknown-linux-gnu", "znver4", EVERYTHING),
+    ],
+)
+def test_a_processor_is_known_by_its_name(triple, processor, expected):
+    """Whatever the list of features says: Linux's and LLVM's differ in names, or it is empty."""
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    assert simd._abilities((triple, processor, "")) == expected

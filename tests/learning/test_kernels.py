@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scannlite.kernels.reference import encode as twin_encode
 from scannlite.kernels.reference import lloyd as twin_lloyd
 from scannlite.learning.rows import unit
-from tests.strategies import matrices, same_bits, seeds
+from tests.strategies import examples, matrices, same_bits, seeds
 
 pytest.importorskip("numba", reason="kernels are compiled by Numba")
 
 from scannlite.kernels import encode, lloyd
 
-modest = settings(deadline=None, max_examples=60)
+modest = examples(60)
 
 
 def books(rng, d, b, c):

@@ -11,6 +11,7 @@ __all__ = [
     "choose_leaves",
     "prepare_query",
     "rank_leaves",
+    "root",
     "rotate_query",
     "squared_norm",
     "sum_lanes",
@@ -48,6 +49,11 @@ def sum_squares(x: Floats, y: Floats) -> Floats:
     return sum_lanes(lanes)
 
 
+def root(x: np.float32) -> np.float32:
+    """The square root, rounded once: NumPy's of float32 is an estimate on ARM of 32 bits."""
+    return _f4(np.sqrt(x, dtype=np.float64))
+
+
 def whole_products(x: AnyArray, y: AnyArray) -> Ids:
     """The dot product of each row of x (n, d) with y (d,), both of signed bytes."""
     products: Ids = np.einsum("ij,j->i", x, y, dtype=np.int64)
@@ -65,7 +71,7 @@ def _scale_to_one(query: Floats) -> Floats:
     if largest < _LEAST:
         return np.zeros_like(query)
     query = query * (_f4(1) / largest)
-    unit: Floats = query * (_f4(1) / np.sqrt(squared_norm(query)))
+    unit: Floats = query * (_f4(1) / root(squared_norm(query)))
     return unit
 
 
@@ -113,7 +119,7 @@ def rank_leaves(
     centroids = _rows_of_tiles(layout.centroids, layout.d)[:L]
     total = whole_products(centroids, high).astype(np.float32)
     offset = total * (worth * layout.centroid_scale[:L]) + layout.leaf_offset[:L]
-    norm = np.sqrt(squared_norm(query)) if layout.metric == DOT_PRODUCT else _f4(1)
+    norm = root(squared_norm(query)) if layout.metric == DOT_PRODUCT else _f4(1)
     return offset, offset + norm * layout.leaf_bias[:L]
 
 

@@ -17,6 +17,7 @@ from scannlite.kernels.layout import (
     Layout,
 )
 from scannlite.kernels.reference.query import (
+    root,
     squared_norm,
     sum_lanes,
     sum_products,
@@ -113,7 +114,7 @@ def spread_entries(
         for h in range(layout.b):
             x = dealt[group, h] * by
             spread = spread + (x * x) * layout.variance[group, h]
-    return entries, _f4(sum_lanes(tops)), np.sqrt(_f4(sum_lanes(spread))) * largest
+    return entries, _f4(sum_lanes(tops)), root(_f4(sum_lanes(spread))) * largest
 
 
 def quantize_entries(entries: Floats, scale: np.float32) -> Codes:
@@ -152,7 +153,7 @@ def list_blocks(
     below = np.where(below > 0, np.minimum(below, _f4(253)), _f4(0))
     steps = (below + _f4(0.5)).astype(np.uint8)
     first = layout.leaf_block[leaves].astype(np.int64)
-    counts = layout.leaf_block[leaves + 1] - first
+    counts = (layout.leaf_block[leaves + 1] - first).astype(np.intp)
     ends = np.cumsum(counts)
     block = np.arange(counts.sum()) + np.repeat(first - (ends - counts), counts)
     row = layout.block_row[block].astype(np.int64)[:, None] + np.arange(BLOCK_ROWS)
