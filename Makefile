@@ -1,6 +1,6 @@
 # `make demo` and `make test` are all a newcomer needs: both make .venv and install what they use.
 .POSIX:
-.PHONY: help demo test check nojit bounds kernels fuzz reference runtimes clean
+.PHONY: help demo test check nojit bounds variants test-arm kernels fuzz reference runtimes clean
 
 PYTHON = python3
 PYTHON311 = python3.11
@@ -14,6 +14,8 @@ help:
 	@echo 'make check   lint, format, types, floors'
 	@echo 'make nojit   all tests, NumPy twins in place of compiled kernels'
 	@echo 'make bounds  kernels, learning and engine, compiled from nothing, array bounds checked'
+	@echo 'make variants  kernels against their twins, compiled for other x86-64 processors'
+	@echo 'make test-arm  the same on Raspberry Pi 4 and 5 under emulation, and 32 bits without Numba'
 	@echo 'make kernels micro-benchmarks, one for each stage of a query and kernel of a build'
 	@echo 'make fuzz    ten minutes of hostile device files'
 	@echo 'make reference  the TFLite Searcher itself beside ours; needs Python 3.11'
@@ -39,6 +41,12 @@ bounds: .venv/installed
 	rm -rf .venv/bounds-cache
 	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=.venv/bounds-cache $(PYTEST) $$(ls -d $(NUMERIC) 2>/dev/null)
 
+variants: .venv/installed
+	.ci/variants
+
+test-arm: .venv/installed
+	.ci/arm
+
 kernels: .venv/benchers
 	$(PYTEST) bench/kernels --benchmark-only --benchmark-quiet -q
 
@@ -54,7 +62,7 @@ runtimes:
 	.ci/runtimes
 
 clean:
-	rm -rf .venv .venv-scann .venv-reference .venv-runtimes .fuzz .pytest_cache .ruff_cache .mypy_cache .hypothesis scannlite-demo
+	rm -rf .arm .venv .venv-scann .venv-reference .venv-runtimes .fuzz .pytest_cache .ruff_cache .mypy_cache .hypothesis scannlite-demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A newer pip first: dependency groups need pip 25.1.
