@@ -1,0 +1,1 @@
+"""What a query costs on ARM boards nobody here has: instructions counted, time modelled."""
