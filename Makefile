@@ -1,6 +1,6 @@
 # `make demo` and `make test` are all a newcomer needs: both make .venv and install what they use.
 .POSIX:
-.PHONY: help demo test check nojit bounds variants test-arm kernels fuzz reference runtimes clean
+.PHONY: help demo test check nojit bounds variants test-arm kernels fuzz reference runtimes browser clean
 
 PYTHON = python3
 PYTHON311 = python3.11
@@ -9,7 +9,7 @@ PYTEST = $(BIN)/python -m pytest
 NUMERIC = tests/kernels tests/learning tests/engine
 
 help:
-	@echo 'make demo    index handwritten digits, search them, draw a picture'
+	@echo 'make demo    sentences find 20,000 pictures; a page shows them'
 	@echo 'make test    all tests, kernels compiled, warnings are errors'
 	@echo 'make check   lint, format, types, floors'
 	@echo 'make nojit   all tests, NumPy twins in place of compiled kernels'
@@ -20,6 +20,7 @@ help:
 	@echo 'make fuzz    ten minutes of hostile device files'
 	@echo 'make reference  the TFLite Searcher itself beside ours; needs Python 3.11'
 	@echo 'make runtimes  embedders on every runtime and Python that is here'
+	@echo 'make browser the search page in headless Chromium, which must be there with its driver'
 	@echo 'make clean   remove .venv and everything else that was made here'
 
 demo: .venv/installed
@@ -61,6 +62,9 @@ reference: .venv/installed .venv-reference/installed
 runtimes:
 	.ci/runtimes
 
+browser: .venv/browsers
+	$(PYTEST) tests/web/test_page.py
+
 clean:
 	rm -rf .arm .venv .venv-scann .venv-reference .venv-runtimes .fuzz .pytest_cache .ruff_cache .mypy_cache .hypothesis scannlite-demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -69,11 +73,15 @@ clean:
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[demo,tflite,text,vision,audio,progress,web]' --group test
+	$(BIN)/python -m pip install --quiet --editable '.[demo,text,audio,web]' --group test
 	touch $@
 
 .venv/checkers: .venv/installed
 	$(BIN)/python -m pip install --quiet --group check
+	touch $@
+
+.venv/browsers: .venv/installed
+	$(BIN)/python -m pip install --quiet --group browser
 	touch $@
 
 .venv/fuzzers: .venv/installed

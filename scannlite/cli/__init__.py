@@ -2,7 +2,8 @@
 
 Thin: names and shapes change here, nothing is computed here. ``commands`` holds one small function
 for each command on vectors and files, ``indexing`` and ``asking`` for those that run a model,
-``warming`` compiles; ``flags`` turns words into options, ``output`` turns results into lines.
+``serving`` and ``showing`` for those that have pictures to look at, ``warming`` compiles; ``flags``
+turns words into options, ``output`` turns results into lines.
 """
 
 from __future__ import annotations
@@ -14,14 +15,19 @@ import warnings
 from collections.abc import Sequence
 
 from scannlite import __version__
-from scannlite.cli import asking, commands, indexing, serving, warming
+from scannlite.cli import asking, commands, indexing, serving, showing, warming
 from scannlite.cli.output import complain, warn_in_one_line
 from scannlite.errors import ScannliteError
 
 __all__ = ["main"]
 
 COMMANDS = (
-    commands.COMMANDS | indexing.COMMANDS | asking.COMMANDS | serving.COMMANDS | warming.COMMANDS
+    showing.COMMANDS
+    | commands.COMMANDS
+    | indexing.COMMANDS
+    | asking.COMMANDS
+    | serving.COMMANDS
+    | warming.COMMANDS
 )
 BAD_INPUT, INTERRUPTED, CLOSED_PIPE = 2, 130, 141
 

@@ -49,16 +49,6 @@ class Command(NamedTuple):
     declare: Callable[[argparse.ArgumentParser], None]
 
 
-def demo(arguments: argparse.Namespace) -> None:
-    """``scannlite demo``: pictures found by a real index."""
-    from scannlite import demo as digits  # noqa: PLC0415 - no other command needs it
-
-    with Progress() as progress:
-        report = digits.run(arguments.output, seed=arguments.seed, progress=progress)
-    for line in report.lines():
-        say(line)
-
-
 def build(arguments: argparse.Namespace) -> None:
     """``scannlite build``: rows of a .npy file in, an index file out."""
     vectors = open_array(arguments.vectors, (2,))
@@ -192,18 +182,6 @@ def convert(arguments: argparse.Namespace) -> None:
 # ------------------------------------------------------------------------- words of the commands
 
 
-def declare_demo(parser: argparse.ArgumentParser) -> None:
-    """Words of ``demo``."""
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path("scannlite-demo"),
-        metavar="DIR",
-        help="folder for the picture (default: %(default)s)",
-    )
-    declare_common(parser, "seed")
-
-
 def declare_build(parser: argparse.ArgumentParser) -> None:
     """Words of ``build``."""
     add = parser.add_argument
@@ -273,7 +251,6 @@ def declare_common(parser: argparse.ArgumentParser, *names: str) -> None:
 
 
 COMMANDS = {
-    "demo": Command(demo, "index handwritten digits, search them, draw a picture", declare_demo),
     "build": Command(build, "make an index of the rows of a .npy file", declare_build),
     "search": Command(search, "find the nearest rows for each query", declare_search),
     "tune": Command(tune, "find the cheapest settings that reach a recall", declare_tune),

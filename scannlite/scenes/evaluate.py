@@ -18,7 +18,7 @@ from scannlite.scenes.meaning import Facts, Meaning
 from scannlite.scenes.sentences import KINDS, Sentence, full, partial
 from scannlite.types import AnyArray, Ids
 
-__all__ = ["Found", "Question", "Score", "questions_of", "scores_of"]
+__all__ = ["Found", "Question", "Score", "Summary", "questions_of", "scores_of", "summary_of"]
 
 Found = Callable[[Sequence[str]], Ids]
 """Answers q sentences with the rows of k pictures each, (q, k), -1 for none."""
@@ -63,6 +63,21 @@ class Score:
     unseen: bool
     questions: int
     score: float
+    chance: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What many scores come to.
+
+    Attributes:
+        partial: the share of pictures returned for partial sentences of which these are true.
+        full: the share of full sentences that returned the picture they were written for.
+        chance: what pictures drawn at random would score for partial sentences.
+    """
+
+    partial: float
+    full: float
     chance: float
 
 
@@ -123,6 +138,25 @@ def scores_of(scenes: Sequence[Scene], asked: Sequence[Question], found: Found) 
     )
     groups = dict.fromkeys((question.kind, question.unseen) for question in asked)
     return [_score(asked, grades, kind, unseen) for kind, unseen in groups]
+
+
+def summary_of(scores: Sequence[Score], *, unseen: bool) -> Summary:
+    """Each sentence counts the same.
+
+    Args:
+        scores: of all kinds of sentences.
+        unseen: whether of those that speak of pairs that were never drawn for training, or of the
+            others.
+    """
+    asked = [score for score in scores if score.unseen == unseen]
+    partial = [score for score in asked if score.kind != "full"]
+    counts = [score.questions for score in partial]
+    full = [score.score for score in asked if score.kind == "full"]
+    return Summary(
+        partial=float(np.average([score.score for score in partial], weights=counts)),
+        full=float(np.mean(full)),
+        chance=float(np.average([score.chance for score in partial], weights=counts)),
+    )
 
 
 def _grade(facts: Facts, question: Question, answer: Ids) -> float:
