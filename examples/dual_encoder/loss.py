@@ -1,4 +1,4 @@
-"""The symmetric contrastive loss."""
+"""The contrastive loss, from sentences to pictures and back."""
 
 from __future__ import annotations
 
@@ -12,26 +12,28 @@ _Tensor = Any
 _NEVER = -1e9
 
 
-def contrastive_loss(scores: _Tensor, truth: _Tensor) -> _Tensor:
+def contrastive_loss(scores: _Tensor, truth: _Tensor, back: float = 1.0) -> _Tensor:
     """How badly scores tell what belongs together, the mean of both directions.
 
-    Each true pair competes with the false pairs of its row, then with those of its column. Where
-    every sentence is true of one picture only, this is the usual cross-entropy of a batch; pairs
-    that happen to be true as well are no negatives here.
+    All pictures that a sentence is true of compete together with those that it is false of: what
+    comes first must be true, but not all that is true must come first. So it is for a search that
+    returns ten of hundreds that would do. Where every sentence is true of one picture only, this
+    is the usual cross-entropy of a batch.
 
     Args:
         scores: (q, n) float32, of q sentences and n pictures, divided by the temperature.
         truth: (q, n) bool, which sentence is true of which picture.
+        back: the weight of the direction from pictures to sentences, where the other's is 1.
 
     Returns:
         A scalar.
     """
-    false = tf.where(truth, _NEVER, scores)
-    true = tf.cast(truth, tf.float32)
-    return sum(_one_way(scores, false, true, axis) for axis in (0, 1)) / 2
+    return (_one_way(scores, truth, 1) + back * _one_way(scores, truth, 0)) / (1 + back)
 
 
-def _one_way(scores: _Tensor, false: _Tensor, true: _Tensor, axis: int) -> _Tensor:
-    rivals = tf.reduce_logsumexp(false, axis=axis, keepdims=True)
-    losses = tf.reduce_sum(tf.nn.softplus(rivals - scores) * true, axis)
-    return tf.reduce_mean(losses / tf.maximum(tf.reduce_sum(true, axis), 1.0))
+def _one_way(scores: _Tensor, truth: _Tensor, axis: int) -> _Tensor:
+    """Over the rows or columns in which anything is true."""
+    right = tf.reduce_logsumexp(tf.where(truth, scores, _NEVER), axis)
+    wrong = tf.reduce_logsumexp(tf.where(truth, _NEVER, scores), axis)
+    asked = tf.cast(tf.reduce_any(truth, axis), tf.float32)
+    return tf.reduce_sum(tf.nn.softplus(wrong - right) * asked) / tf.reduce_sum(asked)

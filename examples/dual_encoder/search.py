@@ -25,9 +25,10 @@ def build_searcher(towers: Path, images: Path, out: Path) -> Path:
     pictures = searcher.ImageDataLoader.create(str(towers / "image.tflite"))
     pictures.load_from_folder(str(images))
     data = searcher.DataLoader(str(towers / "text.tflite"), pictures.dataset, pictures.metadata)
+    leaves = max(1, round(len(data) ** 0.5))
     options = searcher.ScaNNOptions(
         distance_measure="dot_product",
-        tree=searcher.Tree(num_leaves=max(1, round(len(data) ** 0.5)), num_leaves_to_search=4),
+        tree=searcher.Tree(num_leaves=leaves, num_leaves_to_search=min(16, leaves)),
         score_ah=searcher.ScoreAH(1, anisotropic_quantization_threshold=0.2),
     )
     model = searcher.Searcher.create_from_data(data, options)

@@ -15,6 +15,7 @@ __all__ = ["DIMENSIONS", "cells_trunk", "efficientnet_trunk", "head_of", "joined
 
 _Tensor = Any
 DIMENSIONS = 128
+_FLAT = 2  # dimensions of what a trunk sees that has no rows and columns
 
 
 @keras.saving.register_keras_serializable("dual_encoder")
@@ -83,16 +84,22 @@ def efficientnet_trunk(side: int = 224, weights: str | None = "imagenet") -> ker
     return keras.Model(pixels, trunk.output, name="efficientnet")
 
 
-def head_of(
-    trunk: keras.Model, width: int = 512, narrow: int = 192, dimensions: int = DIMENSIONS
-) -> keras.Model:
-    """What makes an embedding (n, dimensions) of what a trunk sees.
+def head_of(trunk: keras.Model, width: int = 512, dimensions: int = DIMENSIONS) -> keras.Model:
+    """What makes an embedding (n, dimensions) of what a trunk sees, (n, c) or (n, 3, 3, c).
 
-    Cells are all thought about in the same way, and told apart by the projection.
+    Cells are all thought about in the same way. What is thought of them is added up over each row
+    and over each column, since sentences speak of those or, more often, of no place at all.
+
+    Args:
+        trunk: sees.
+        width: of what is thought about a cell.
+        dimensions: of the space.
     """
     seen = keras.Input(trunk.output_shape[1:], name="seen")
-    x = layers.ReLU()(layers.Dense(width)(seen))
-    x = layers.Flatten()(layers.Dense(narrow)(x))
+    x = layers.Dense(width, activation="relu")(seen)
+    if len(x.shape) > _FLAT:
+        sums = [layers.Flatten()(ops.sum(x, axis=axis)) for axis in (1, 2)]
+        x = layers.Concatenate()(sums)
     return keras.Model(seen, UnitLength()(layers.Dense(dimensions)(x)), name="head")
 
 
@@ -128,5 +135,5 @@ def text_tower(
         x = (x + layers.ReLU()(seen)) * mask
     x = layers.Dense(4 * width, activation="relu")(x) * mask
     x = UnitLength()(ops.sum(x, axis=1))
-    x = layers.Dense(4 * width, activation="relu")(x)
+    x = layers.Dense(8 * width, activation="relu")(x)
     return keras.Model(numbers, UnitLength()(layers.Dense(dimensions)(x)), name="text_tower")

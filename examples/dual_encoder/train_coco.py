@@ -63,7 +63,7 @@ def train(
     seen = seen_by(trunk, coco.chunks_of(pictures, plan.side))
     say(f"{len(seen)} pictures seen")
     vocabulary = coco.vocabulary_of(pictures)
-    head = head_of(trunk, width=512)
+    head = head_of(trunk)
     tower = text_tower(len(vocabulary), width=plan.width)
     each = len(pictures) // plan.batch
     dice = np.random.default_rng(plan.seed)

@@ -40,17 +40,19 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast to learn.
+    """How long and how fast to learn, and what.
 
     Attributes:
         steps: batches in all.
         rate: the highest rate, reached after ``warmup`` steps and falling to nothing as a cosine.
         warmup: steps.
+        back: the weight of the direction from pictures to sentences, where the other's is 1.
     """
 
     steps: int
     rate: float = 2e-3
     warmup: int = 100
+    back: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def fit(
             sentences = tf.concat([tower(part, training=True) for part in words], 0)
             scale = tf.exp(tf.minimum(sharpness, np.log(_COLDEST)))
             scores = scale * tf.matmul(sentences, pictures, transpose_b=True)
-            loss = contrastive_loss(scores, truth)
+            loss = contrastive_loss(scores, truth, schedule.back)
         optimizer.apply(tape.gradient(loss, weights), weights)
         return loss, scale
 

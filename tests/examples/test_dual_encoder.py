@@ -65,6 +65,35 @@ def test_a_pair_that_is_true_as_well_is_no_negative():
     assert loss(scores, tf.ones((2, 2)) > 0).numpy() == 0
 
 
+@needs_tensorflow
+def test_what_comes_first_must_be_true_but_not_all_that_is_true_must_come_first():
+    """The second of two true pictures may score below the false one, the first may not."""
+    tf = pytest.importorskip("tensorflow")
+    loss = importlib.import_module("examples.dual_encoder.loss").contrastive_loss
+    truth = tf.constant([[True, True, False]])
+    found, missed = (
+        loss(tf.constant(np.float32([row])), truth, back=0).numpy()
+        for row in ([20, -20, 0], [-20, -20, 0])
+    )
+    assert found == pytest.approx(0, abs=1e-6)
+    assert missed == pytest.approx(20 - np.log(2), rel=1e-5)
+
+
+@needs_tensorflow
+def test_the_way_back_counts_as_much_as_it_is_told_to():
+    """Of scores that are not symmetric, each direction has another loss."""
+    tf = pytest.importorskip("tensorflow")
+    loss = importlib.import_module("examples.dual_encoder.loss").contrastive_loss
+    scores = tf.constant(np.random.default_rng(1).normal(size=(4, 4)).astype(np.float32))
+    truth = tf.eye(4) > 0
+    there = loss(scores, truth, back=0).numpy()
+    back = loss(tf.transpose(scores), truth, back=0).numpy()
+    assert there != pytest.approx(back, rel=1e-3)
+    assert loss(scores, truth, back=0.5).numpy() == pytest.approx(
+        (there + 0.5 * back) / 1.5, rel=1e-5
+    )
+
+
 def coco_folder(folder, pillow):
     """Twelve pictures of one colour each, with two captions, as COCO has them."""
     images, annotations = [], []
