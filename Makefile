@@ -1,6 +1,6 @@
 # `make demo` and `make test` are all a newcomer needs: both make .venv and install what they use.
 .POSIX:
-.PHONY: help demo test check nojit bounds variants test-arm kernels fuzz reference runtimes browser clean
+.PHONY: help demo test check nojit bounds variants test-arm arm-gate kernels fuzz reference runtimes browser clean
 
 PYTHON = python3
 PYTHON311 = python3.11
@@ -16,6 +16,7 @@ help:
 	@echo 'make bounds  kernels, learning and engine, compiled from nothing, array bounds checked'
 	@echo 'make variants  kernels against their twins, compiled for other x86-64 processors'
 	@echo 'make test-arm  the same on Raspberry Pi 4 and 5 under emulation, and 32 bits without Numba'
+	@echo 'make arm-gate  instructions a query executes on ARM, against those expected'
 	@echo 'make kernels micro-benchmarks, one for each stage of a query and kernel of a build'
 	@echo 'make fuzz    ten minutes of hostile device files'
 	@echo 'make reference  the TFLite Searcher itself beside ours; needs Python 3.11'
@@ -47,6 +48,9 @@ variants: .venv/installed
 
 test-arm: .venv/installed
 	.ci/arm
+
+arm-gate: .venv/installed
+	$(BIN)/python -m bench.arm.gate --check
 
 kernels: .venv/benchers
 	$(PYTEST) bench/kernels --benchmark-only --benchmark-quiet -q

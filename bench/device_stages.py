@@ -17,6 +17,7 @@ import numpy as np
 import scannlite as sl
 from bench.clusters import generated
 from bench.machine import processor
+from scannlite.cli.cases import ARTICLE, ARTICLE_ROWS
 from scannlite.kernels.device import nearest_leaves
 from scannlite.kernels.device_scan import scan_whole
 from scannlite.kernels.device_tables import fill_tables as fill_device_tables
@@ -76,10 +77,8 @@ STAGES: tuple[Callable[..., Any], ...] = (choose_leaves, fill_tables, scan, sele
 
 def article_case() -> tuple[sl.Index, Floats]:
     """The index of the case, and 1,000 queries."""
-    problem = generated(123_287, 128, "dot_product", queries=1_000)
-    X, Q = unit(problem.X), unit(problem.Q)
-    options = sl.ScaNNOptions("dot_product", tree=sl.Tree(351, 4), score_ah=sl.ScoreAH(1, 0.2))
-    return sl.Index.build(X, options.for_device()), Q
+    problem = generated(ARTICLE_ROWS, 128, "dot_product", queries=1_000)
+    return sl.Index.build(unit(problem.X), ARTICLE), unit(problem.Q)
 
 
 def microseconds(index: sl.Index, Q: Floats, stage: Callable[..., Any]) -> float:

@@ -26,14 +26,12 @@ from bench.clusters import generated
 from bench.machine import about
 from bench.sets import unit
 from bench.timing import CHUNK, interleaved, seconds_a_query
+from scannlite.cli.cases import ARTICLE
 from scannlite.types import Floats
 from tests.reference.client import Found, Reference
 
 Search = Callable[[Floats], object]
 D, QUERIES = 128, 1_000
-OPTIONS = sl.ScaNNOptions(
-    "dot_product", tree=sl.Tree(351, 4), score_ah=sl.ScoreAH(1, 0.2)
-).for_device()
 KS = (10, 5)
 LEAST_SPEED, MOST_OPENING = 10.0, 0.050
 OPENING = """
@@ -130,7 +128,7 @@ def made(reference: Reference, folder: Path, n: int) -> Files:
     vectors, arrays = folder / "queries.npy", folder / "arrays.npz"
     np.save(vectors, Q)
     reference.ask("text_model", queries=vectors, to=files.embedder)
-    index = sl.Index.build(X, OPTIONS, metadata=[str(i) for i in range(n)])
+    index = sl.Index.build(X, ARTICLE, metadata=[str(i) for i in range(n)])
     index.save(files.table)
     index.save(files.searcher, embedder=files.embedder)
     few = sl.ScaNNOptions("dot_product", sl.Tree(4, 2), score_ah=sl.ScoreAH(1)).for_device()

@@ -15,7 +15,7 @@ from scannlite.cli import generated
 from scannlite.cli.budget import Flush, VectorQuery, WholeQuery, time_cold, time_queries
 from scannlite.cli.cases import ARTICLE_ROWS, Case, case_of
 from scannlite.cli.report import STAGES, Report, Surroundings, Timings
-from scannlite.kernels.folders import users_folder
+from scannlite.native.folders import users_folder
 from scannlite.types import Neighbors
 from tests.embedders import tiny_models as models
 from tests.embedders.runtimes import needs_runtime

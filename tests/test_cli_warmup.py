@@ -94,6 +94,16 @@ def test_build_and_cache_do_not_go_together(run: Run, tmp_path: Path) -> None:
     assert_one_sentence(came, "--build must be given without --cache")
 
 
+def test_a_folder_that_cannot_be_filled_is_one_sentence(
+    run: Run, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who makes an image must see that nothing was kept in it."""
+    found = Warmed("search_on_device", compiled=True, seconds=1.5, path=None)
+    monkeypatch.setattr("scannlite.cli.warming.warm_kernel", lambda *_: found)
+    came = run("warmup", "--cache", tmp_path / "shut", index)
+    assert_one_sentence(came, "--cache must be a folder that can be written to, got")
+
+
 def test_a_file_that_is_no_index_is_one_sentence(run: Run, tmp_path: Path) -> None:
     (tmp_path / "index.npz").write_bytes(b"nothing")
     assert_one_sentence(run("warmup", tmp_path / "index.npz"), "index.npz")

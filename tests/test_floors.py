@@ -18,6 +18,7 @@ FLOORS = {
     "extras": 1,
     "progress": 1,
     "kernels": 1,
+    "native": 2,
     "learning": 2,
     "files": 3,
     "engine": 4,
@@ -37,7 +38,7 @@ FACES = {
     "web",
 }
 COMPILERS = {"numba", "llvmlite"}
-OPTIONAL = {"sklearn", "matplotlib", "tqdm"}  # others go through `extras.imported`
+OPTIONAL = {"tqdm"}  # others go through `extras.imported`
 UNPICKLERS = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 SEEDED = {"default_rng", "Generator", "SeedSequence", "PCG64", "Philox", "BitGenerator"}
 
@@ -118,6 +119,8 @@ def test_imports_go_down_or_stay_in_the_room(path: Path) -> None:
         ("scannlite.kernels.scan", "from scannlite.engine.options import Tree"),
         ("scannlite.kernels.scan", "from scannlite import Index"),
         ("scannlite.kernels.scan", "from scannlite import learning"),
+        ("scannlite.kernels.jit", "from scannlite.native import kept"),
+        ("scannlite.learning.kmeans", "from scannlite.native import searchers"),
         ("scannlite.learning.kmeans", "from scannlite.files import container"),
         ("scannlite.files.container", "from scannlite.learning import kmeans"),
         ("scannlite.files.container", "def lazily():\n    import scannlite.engine.index"),
@@ -150,10 +153,11 @@ def test_the_runtime_needs_numpy_and_numba_only(path: Path) -> None:
 
 
 @every_module
-def test_the_compiler_is_imported_in_kernels_only(path: Path) -> None:
-    """Neither the twins nor ``kernels/__init__.py``: both serve where Numba is missing."""
+def test_the_compiler_is_imported_in_two_rooms_only(path: Path) -> None:
+    """Neither in the twins nor at the rooms' doors: they serve where Numba is missing."""
     module = name_of(path)
-    allowed = module.startswith("scannlite.kernels.") and ".reference" not in module
+    allowed = module.startswith(("scannlite.kernels.", "scannlite.native."))
+    allowed = allowed and ".reference" not in module
     found = {found.target.split(".")[0] for found in imports(parse(path))}
     assert allowed or not found & COMPILERS
 

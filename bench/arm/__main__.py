@@ -75,15 +75,18 @@ def _board(board: Board, cases: Iterable[Case], n: int) -> dict[str, list[Stretc
 
 
 def _cell(one: Found | None) -> str:
-    return "–" if one is None else f"{len(one.text)}, {one.cycles:.1f} ({one.ports:.1f})"
+    if one is None:
+        return "–"
+    return f"{len(one.text)}, {one.cycles:.1f}, ×{one.cycles / one.ports:.2f}"
 
 
 def _loops(ran: dict[str, tuple[Processor, dict[str, list[Stretch]]]]) -> None:
     """Print the table of loops, and the instructions of those of interest."""
     shown: list[tuple[str, str, Found]] = []
-    print("\n### Loops: instructions, modelled cycles of a turn (of its ports alone)\n")
-    print(f"| a turn | {' | '.join(ran)} | GB/s at full speed |")
-    print("|---|" + "---|" * (len(ran) + 1))
+    print("\n### Loops: instructions, modelled cycles of a turn, times what its ports allow\n")
+    wants = " | ".join(f"{board.name} GB/s" for board in BOARDS)
+    print(f"| a turn | {' | '.join(ran)} | {wants} |")
+    print("|---|" + "---|" * (len(ran) + len(BOARDS)))
     for loop in LOOPS:
         seen: dict[str, Found | None] = {}
         for name, (processor, stretches) in ran.items():
@@ -94,28 +97,28 @@ def _loops(ran: dict[str, tuple[Processor, dict[str, list[Stretch]]]]) -> None:
                     shown.append((loop.title, name, one))
         if seen:
             cells = [_cell(seen.get(name)) for name in ran]
-            print(f"| {loop.title} | {' | '.join([*cells, _appetite(loop, seen)])} |")
+            print(f"| {loop.title} | {' | '.join(cells + _appetites(loop, seen))} |")
     for title, name, one in shown:
         print(f"\n{name}, {title}; {one.share:.0%} of the kernel's cycles:\n\n```asm")
         print("\n".join(line.replace("\t", " ") for line in one.text))
         print("```")
 
 
-def _appetite(loop: Loop, seen: dict[str, Found | None]) -> str:
-    """What each board's memory would have to deliver for the loop never to wait."""
+def _appetites(loop: Loop, seen: dict[str, Found | None]) -> list[str]:
+    """GB/s that the loop reads when it never waits, and times what each board's memory has."""
     cells = []
     for board in BOARDS:
         one = seen.get(board.processor.name)
-        if one:
-            cells.append(f"{loop.read / one.cycles * board.gigahertz:.1f}")
-    return ", ".join(cells)
+        wanted = loop.read / one.cycles * board.gigahertz if one else 0
+        cells.append(f"{wanted:.1f}, ×{wanted / board.gigabytes_a_second[0]:.2f}" if one else "–")
+    return cells
 
 
 def main() -> None:
     """Count, model, print."""
     parser = argparse.ArgumentParser(prog="bench.arm", description=__doc__)
     parser.add_argument("--cases", nargs="+", choices=CASES, default=[c.name for c in BOARD_CASES])
-    parser.add_argument("--queries", type=int, default=20, help="warm ones of each case")
+    parser.add_argument("--queries", type=int, default=200, help="warm ones of each case")
     arguments = parser.parse_args()
     cases = [CASES[name] for name in arguments.cases]
     ran = {

@@ -18,7 +18,7 @@ from scannlite.types import Distance, Floats
 
 __all__ = ["BOARD_CASES", "CASES", "GATE_CASES", "Case"]
 
-K, TARGET, QUERIES = 10, 0.95, 40
+K, TARGET, QUERIES = 10, 0.95, 240
 
 Made = tuple[sl.Index, Floats]
 

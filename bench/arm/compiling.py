@@ -1,7 +1,7 @@
 """Kernels compiled here for a processor that is elsewhere, as that processor would compile them.
 
 llvmlite holds every target of LLVM. Numba asks it where it runs, so it is told another place
-before Numba starts, in a process of its own. The code is written as ``scannlite.kernels.kept``
+before Numba starts, in a process of its own. The code is written as ``scannlite.native.kept``
 keeps it: an emulated process that is of the same target finds it and compiles nothing.
 """
 
@@ -53,13 +53,13 @@ def _play(triple: str) -> Any:
     from_triple = llvm.Target.from_triple
     llvm.get_process_triple = llvm.get_default_triple = lambda: triple
     llvm.Target.from_default_triple = classmethod(lambda _: from_triple(triple))
-    return importlib.import_module("scannlite.kernels.native")
+    return importlib.import_module("scannlite.native.linking")
 
 
 def _main(triple: str, folder: Path) -> None:
-    native = _play(triple)
+    linking = _play(triple)
     for room, name in KERNELS:
-        prepared = native.prepare(room, name, folder)
+        prepared = linking.prepare(room, name, folder)
         (folder / f"{name}.o").write_bytes(prepared.code.kernel)
 
 

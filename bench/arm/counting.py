@@ -17,7 +17,15 @@ from pathlib import Path
 from bench.arm.boards import Processor
 from bench.arm.compiling import ROOT, settings
 
-__all__ = ["HOME", "PROFILE", "Block", "Stretch", "counted"]
+__all__ = [
+    "HOME",
+    "PROFILE",
+    "Block",
+    "Stretch",
+    "counted",
+    "parse_libraries",
+    "parse_stretches",
+]
 
 HOME = ROOT / ".arm"
 PROFILE = HOME / "profile"
@@ -119,7 +127,7 @@ def counted(
             check=True,
             text=True,
         )
-        return list(_stretches(out.read_text(encoding="ascii"), _code_of_libraries(done.stdout)))
+        return list(parse_stretches(out.read_text(encoding="ascii"), parse_libraries(done.stdout)))
 
 
 def _emulator(program: str) -> list[str]:
@@ -130,7 +138,7 @@ def _emulator(program: str) -> list[str]:
     return [str(loader), "--library-path", libraries, str(root / "usr/bin" / program)]
 
 
-def _code_of_libraries(maps: str) -> list[range]:
+def parse_libraries(maps: str) -> list[range]:
     """Addresses of code that lies in files, from lines of ``/proc/self/maps``."""
     found = []
     for line in maps.splitlines():
@@ -141,7 +149,8 @@ def _code_of_libraries(maps: str) -> list[range]:
     return found
 
 
-def _stretches(text: str, libraries: Sequence[range]) -> Iterator[Stretch]:
+def parse_stretches(text: str, libraries: Sequence[range]) -> Iterator[Stretch]:
+    """Of the text that the plugin wrote; code that is in no library is a kernel's."""
     for part in text.split("stretch ")[1:]:
         head, *lines = part.splitlines()
         blocks = []

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from bench.arm.boards import Processor
 from bench.arm.counting import PROFILE
 
-__all__ = ["cycles", "disassembled"]
+__all__ = ["cycles", "disassembled", "parse_blocks", "parse_cycles"]
 
 _TURNS = 200
 
@@ -41,18 +41,24 @@ def disassembled(codes: Sequence[bytes], triple: str) -> list[list[str]]:
     source = "\n".join(" ".join(f"0x{byte:02x}" for byte in code + between) for code in codes)
     attributes = () if x86 else ("-mattr=+all",)
     out = _run("llvm-mc", "-disassemble", f"-triple={triple}", *attributes, text=source)
+    found = parse_blocks(out, word)
+    if len(found) != len(codes):
+        raise ValueError(f"{len(codes)} blocks were disassembled as {len(found)}")
+    return found
+
+
+def parse_blocks(out: str, between: str) -> list[list[str]]:
+    """Instructions that llvm-mc printed, by block: each ends with some ``between``, no others."""
     found: list[list[str]] = [[]]
     ended = False
     for line in out.splitlines():
         instruction = line.strip()
-        if instruction.split()[:1] == [word]:
+        if instruction.split()[:1] == [between]:
             found += [] if ended else [[]]
             ended = True
         elif line.startswith("\t") and not instruction.startswith("."):
             found[-1].append(instruction)
             ended = False
-    if len(found) != len(codes) + 1:
-        raise ValueError(f"{len(codes)} blocks were disassembled as {len(found) - 1}")
     return found[:-1]
 
 
@@ -69,9 +75,15 @@ def cycles(blocks: Sequence[Sequence[str]], processor: Processor) -> list[tuple[
         *(() if processor.triple.startswith("x86") else ("-mattr=+dotprod",)),
         text="\n".join(parts) + "\n",
     )
+    found = parse_cycles(out, _TURNS)
+    if len(found) != len(blocks):
+        raise ValueError(f"llvm-mca knew {len(found)} of {len(blocks)} blocks")
+    return found
+
+
+def parse_cycles(out: str, turns: int) -> list[tuple[float, float]]:
+    """For each block that llvm-mca printed: cycles of a turn, and what its ports alone allow."""
     totals = re.findall(r"^Total Cycles:\s+(\d+)", out, re.MULTILINE)
     bounds = re.findall(r"^Block RThroughput:\s+([\d.]+)", out, re.MULTILINE)
-    if not len(totals) == len(bounds) == len(blocks):
-        raise ValueError(f"llvm-mca knew {len(totals)} of {len(blocks)} blocks")
     pairs = zip(totals, bounds, strict=True)
-    return [(int(total) / _TURNS, float(bound)) for total, bound in pairs]
+    return [(int(total) / turns, float(bound)) for total, bound in pairs]

@@ -23,6 +23,7 @@ class Loop:
         alike: for each way to compile it, instructions that it has at least so many of.
         read: bytes of the index that one turn reads.
         shown: whether its instructions are of interest.
+        without: an instruction that it has none of, unlike another that is alike.
     """
 
     title: str
@@ -30,10 +31,12 @@ class Loop:
     alike: tuple[dict[str, int], ...]
     read: int
     shown: bool = False
+    without: str = ""
 
     def matches(self, names: Counter[str]) -> bool:
         """Whether a block with so many instructions of each name is this loop."""
-        return any(all(names[name] >= n for name, n in one.items()) for one in self.alike)
+        alike = any(all(names[name] >= n for name, n in one.items()) for one in self.alike)
+        return alike and names[self.without] == 0
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,13 @@ LOOPS = (
         read=256,
         shown=True,
     ),
-    Loop("rows scored again: 64 dimensions of one", "million", ({"sdot": 4}, {"smull": 8}), 64),
+    Loop(
+        "rows scored again: 64 dimensions of one",
+        "million",
+        ({"sdot": 4}, {"smull": 4, "smull2": 4}),
+        read=64,
+        without="ld1r",
+    ),
     Loop(
         "phones' codes, bounds: 64 rows, 1 dimension",
         "article",

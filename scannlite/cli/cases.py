@@ -17,17 +17,17 @@ from scannlite.engine.choice import options_for
 from scannlite.engine.index import Index
 from scannlite.engine.options import ScaNNOptions, ScoreAH, Tree
 from scannlite.errors import InvalidInput
-from scannlite.kernels.folders import users_folder
 from scannlite.learning.rows import unit
+from scannlite.native.folders import users_folder
 from scannlite.types import AnyArray, Floats
 
-__all__ = ["ARTICLE_ROWS", "Case", "case_of"]
+__all__ = ["ARTICLE", "ARTICLE_ROWS", "Case", "case_of"]
 
 ARTICLE_ROWS = 123_287  # pictures, of the article on text-to-image search on phones
 _DIMENSIONS = 128
-_ARTICLE = ScaNNOptions(
+ARTICLE = ScaNNOptions(
     "dot_product", Tree(351, 4), score_ah=ScoreAH(1, anisotropic_quantization_threshold=0.2)
-)
+).for_device()
 _RECALL, _TUNED_WITH = 0.95, 500
 _QUERIES = 1_000
 
@@ -73,7 +73,7 @@ class Case:
     def _build(self, X: AnyArray, progress: Progress) -> Index:
         """As on phones for the article's rows; else with options chosen and tuned here."""
         if self._is_article:
-            return Index.build(X, _ARTICLE.for_device(), progress=progress)
+            return Index.build(X, ARTICLE, progress=progress)
         index = Index.build(X, options_for(X, "squared_l2"), progress=progress)
         if index.options.tree is not None:
             index.tune(self.queries[:_TUNED_WITH], _RECALL, progress=progress)

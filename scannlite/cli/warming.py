@@ -34,6 +34,10 @@ def warmup(arguments: argparse.Namespace) -> None:
             "Numba keeps kernels of building, where NUMBA_CACHE_DIR says."
         )
     for warmed in _warm(arguments):
+        if arguments.cache and warmed.path is None:
+            raise InvalidInput(
+                f"--cache must be a folder that can be written to, got {arguments.cache}."
+            )
         if arguments.json:
             facts = asdict(warmed)
             say_json({**facts, "path": None if warmed.path is None else str(warmed.path)})

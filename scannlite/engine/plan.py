@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from scannlite.kernels import compiled, searchers
+from scannlite.kernels import compiled
 from scannlite.kernels.layout import LOOKUP_16, Layout, pack, regions
+from scannlite.native import searchers
 from scannlite.types import AnyArray
 
 __all__ = ["Plan", "kernel_for"]

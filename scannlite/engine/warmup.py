@@ -69,10 +69,10 @@ def warm_kernel(room: str, name: str, folder: Path | None = None) -> Warmed:
         InvalidInput: nothing compiles here.
     """
     _check_compiled()
-    from scannlite.kernels import native  # noqa: PLC0415 - needs a compiler
+    from scannlite.native import linking  # noqa: PLC0415 - needs a compiler
 
     began = time.perf_counter()
-    prepared = native.prepare(room, name, folder)
+    prepared = linking.prepare(room, name, folder)
     return Warmed(name, prepared.compiled, time.perf_counter() - began, prepared.path)
 
 

@@ -5,8 +5,7 @@ Every kernel has a plain NumPy twin of the same name in the same-named module of
 missing, where ``SCANNLITE_NUMBA=0`` is set, and where Numba's own jit is switched off
 (``NUMBA_DISABLE_JIT=1``: SIMD values exist only in compiled code).
 
-``searchers`` gives the kernels that search, which are called apart from Numba: ``native`` makes
-functions of their machine code, which ``kept`` has on disk. Both know of files and of nothing else.
+The kernels that search are called apart from Numba, by ``scannlite.native``.
 """
 
 from __future__ import annotations
@@ -15,10 +14,9 @@ import functools
 import importlib
 import importlib.util
 import os
-from collections.abc import Callable
 from typing import Any
 
-__all__ = ["compiled", "implementation", "searchers"]
+__all__ = ["compiled", "implementation"]
 
 
 @functools.cache
@@ -36,14 +34,3 @@ def implementation(room: str) -> Any:
     """The module ``room`` of compiled kernels, or its NumPy twin. Imported only when asked for."""
     folder = "scannlite.kernels" if compiled() else "scannlite.kernels.reference"
     return importlib.import_module(f"{folder}.{room}")
-
-
-@functools.cache
-def searchers(room: str, name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The kernel ``name`` for one query and for part of a batch; twice its twin without Numba."""
-    if compiled():
-        from scannlite.kernels import native  # noqa: PLC0415 - needs a compiler
-
-        return native.searchers(room, name)
-    twin = getattr(implementation(room), name)
-    return twin, twin

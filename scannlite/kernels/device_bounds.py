@@ -47,6 +47,7 @@ _i8: Any = np.int64
 _STEPS = np.float32(255)
 _ROUNDED = np.float32(8e-6)  # more than roundings of distances add up to, as a share of all terms
 _MOST_SLACK = np.float32(1e6)  # steps; beyond it nothing would be ruled out
+_ALONE = 3  # times as long as among the 64 of a block, about, a row takes that is summed alone
 _FAR = np.float32(3e38)
 
 
@@ -103,12 +104,18 @@ def _measure(P: int, W: int, start: int, end: int, worth: float, half: float) ->
 
 
 @inlined
+def _wanted(k: int) -> int:
+    """How many rows that are nearest by bounds are measured to learn how far the k-th may be."""
+    return 2 * k + SPARE_FINALISTS
+
+
+@inlined
 def _measure_nearest(P: int, W: int, blocks: int, k: int, worth: float, half: float) -> int:
     """The k nearest of those that are nearest by bounds, ``found`` and scored: how many.
 
     None of those measured is among ``scores`` afterwards.
     """
-    wanted = 2 * k + SPARE_FINALISTS
+    wanted = _wanted(k)
     scores_to_bytes(P, W, blocks)
     n = select_bytes(P, W, blocks, wanted, True)
     gather_scores(P, W, n)
@@ -133,13 +140,15 @@ def _farthest(P: int, W: int, n: int, k: int) -> Any:
 def find_by_bounds(P: int, W: int, blocks: int, k: int, least: float, most: float) -> int:
     """Rows that may be among the k nearest, all of those, ``found`` and scored: how many.
 
-    Or -1 where the tables, which span least to most, are no ground for bounds.
+    Or -1 where the tables, which span least to most, are no ground for bounds, and where so many
+    rows are left that summing all of them together takes less time.
     """
     worth: Any = (most - least) / _STEPS
     half: Any = least + worth / _f4(2)
     m = _f4(number(P, "m"))
     slack = _f4(2) + _ROUNDED * m * (_STEPS + abs(half / worth))
-    if number(P, "bounded") == 0 or not slack < _MOST_SLACK:
+    room = 64 * blocks // _ALONE
+    if number(P, "bounded") == 0 or not slack < _MOST_SLACK or _wanted(k) > room:
         return -1
     _bound_scores(P, W, blocks)
     nearest = _measure_nearest(P, W, blocks, k, worth, half)
@@ -153,5 +162,7 @@ def find_by_bounds(P: int, W: int, blocks: int, k: int, least: float, most: floa
             chosen &= chosen - np.uint64(1)
             store_i32(found + 4 * n, np.int32(place))
             n += 1
+    if n > room:
+        return -1
     _measure(P, W, nearest, n, worth, half)
     return n

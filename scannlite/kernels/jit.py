@@ -17,7 +17,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 
-from scannlite.kernels.target import source_digest
+from scannlite.kernels.sources import source_digest
 
 __all__ = ["inlined", "kernel", "searcher"]
 
@@ -36,7 +36,7 @@ def kernel(function: Function) -> Function:
 
 
 def searcher(function: Function) -> Function:
-    """Compile ``function``, which takes ten whole numbers, when ``kernels.native`` asks for it.
+    """Compile ``function``, which takes ten whole numbers, when ``scannlite.native`` asks for it.
 
     That keeps the machine code, and calls it: not Numba, whose ways in would need Numba again.
     """

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,11 +24,15 @@ from scannlite.kernels import compiled
 if not compiled():
     pytest.skip("nothing compiles here", allow_module_level=True)
 
-from scannlite.kernels import folders as places
-from scannlite.kernels import native
-from scannlite.kernels.folders import folders, users_folder
-from scannlite.kernels.kept import Code, keep, kept
-from scannlite.kernels.target import Target
+import llvmlite.binding as llvm
+
+from scannlite.kernels.sources import source_digest
+from scannlite.native import folders as places
+from scannlite.native import linking, target
+from scannlite.native.entry import source
+from scannlite.native.folders import folders, users_folder
+from scannlite.native.kept import Code, keep, kept
+from scannlite.native.target import Target
 
 ROOT = Path(__file__).resolve().parents[2]
 X = np.random.default_rng(0).standard_normal((2_500, 8), dtype=np.float32)
@@ -38,7 +45,7 @@ KINDS = {
     "device.ldb": (DEVICE, "search_on_device"),
 }
 CODE = Code(b"a kernel", b"what calls it")
-HERE = Target("a-triple", "a-processor", "+fast", "1.0", 16, {})
+HERE = Target("a-triple", "a-processor", "+fast", "1.0", 16, {}, "sources")
 
 # What a first search loads and answers, as JSON; plan.one and plan.many are asked.
 SEARCH = """
@@ -65,7 +72,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, (options, _) in KINDS.items():
         sl.Index.build(X, options, metadata=[str(row) for row in range(len(X))]).save(folder / name)
     for room, name in all_kernels():
-        code = native.prepare(room, name).code  # from where it is, or compiled
+        code = linking.prepare(room, name).code  # from where it is, or compiled
         assert keep(name, Target.here(), code, [folder / "kernels"]) is not None
     return folder
 
@@ -152,13 +159,13 @@ def test_without_any_folder_a_kernel_is_compiled_and_answers(
 ) -> None:
     blocked = tmp_path / "a file"
     blocked.write_bytes(b"")
-    monkeypatch.setattr(native, "folders", lambda: [blocked / "below"])
-    prepared = native.prepare("device", "search_on_device")
+    monkeypatch.setattr(linking, "folders", lambda: [blocked / "below"])
+    prepared = linking.prepare("device", "search_on_device")
     assert prepared.compiled
     assert prepared.path is None
     index = sl.Index.load(home / "device.ldb")
     expected = index.search(X[:9], 5)
-    index._plan.one, index._plan.many = native.searchers("device", "search_on_device")
+    index._plan.one, index._plan.many = linking.linked("device", "search_on_device")
     np.testing.assert_array_equal(index.search(X[:9], 5).ids, expected.ids)
 
 
@@ -228,31 +235,62 @@ def test_code_is_written_to_the_first_folder_that_takes_it_and_found_there(tmp_p
         {"compiler": "2.0"},
         {"header": 32},
         {"settings": {"NUMBA_OPT": "0"}},
+        {"sources": "edited"},
     ],
     ids=lambda changed: next(iter(changed)),
 )
 def test_code_of_another_target_is_not_found(tmp_path: Path, changed: dict[str, object]) -> None:
     keep("kernel", HERE, CODE, [tmp_path])
-    assert kept("kernel", HERE._replace(**changed), [tmp_path]) is None
+    other = HERE._replace(**changed)
+    assert kept("kernel", other, [tmp_path]) is None
 
 
-def test_code_of_other_sources_is_not_found(
+def test_a_file_that_was_given_another_name_is_as_none(tmp_path: Path) -> None:
+    """Of another kernel or of another machine: it says itself what it is."""
+    path = keep("kernel", HERE, CODE, [tmp_path])
+    assert path is not None
+    other = HERE._replace(processor="another")
+    for name, told in (("another", HERE), ("kernel", other)):
+        path.rename(tmp_path / f"{name}-{told.key}.kernel")
+        assert kept(name, told, [tmp_path]) is None
+        path = keep("kernel", HERE, CODE, [tmp_path])
+        assert path is not None
+
+
+def test_whoever_writes_at_the_same_time_leaves_a_whole_file(tmp_path: Path) -> None:
+    def work(_: int) -> bool:
+        keep("kernel", HERE, CODE, [tmp_path])
+        found = kept("kernel", HERE, [tmp_path])
+        return found is not None and found[0] == CODE
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(work, range(200)))
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_without_sources_to_tell_releases_apart_nothing_is_kept_or_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep("kernel", HERE, CODE, [tmp_path])
-    monkeypatch.setattr("scannlite.kernels.target.source_digest", lambda: "edited")
-    assert kept("kernel", HERE, [tmp_path]) is None
+    """As in an application of one file: what an older one left would be another layout's."""
+    none = Target.here()._replace(sources="")
+    assert keep("search_by_codes", none, CODE, [tmp_path]) is not None
+    monkeypatch.setattr(linking.Target, "here", lambda: none)
+    monkeypatch.setattr(linking, "_compile", lambda *_: (CODE, none[:3]))
+    prepared = linking.prepare("search", "search_by_codes", tmp_path)
+    assert prepared == linking.Prepared(CODE, compiled=True, path=None)
+    monkeypatch.setattr("scannlite.kernels.sources._HERE", tmp_path)
+    assert source_digest.__wrapped__() == ""
 
 
 def test_a_damaged_file_is_as_none(tmp_path: Path) -> None:
-    """Cut anywhere, or any byte of the code changed; the next folder is looked in."""
+    """Cut anywhere, or any byte changed; the next folder is looked in."""
     path = keep("kernel", HERE, CODE, [tmp_path])
     assert path is not None
     whole = path.read_bytes()
     for end in range(len(whole)):
         path.write_bytes(whole[:end])
         assert kept("kernel", HERE, [tmp_path]) is None
-    for place in range(len(whole) - sum(map(len, CODE)), len(whole)):
+    for place in range(len(whole)):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
         assert kept("kernel", HERE, [tmp_path]) is None
 
@@ -284,7 +322,122 @@ def test_what_was_compiled_for_another_processor_is_used_but_not_kept(
 ) -> None:
     """As where Numba was told by its configuration file."""
     elsewhere = ("a-triple", "a-processor", "")
-    monkeypatch.setattr(native, "_compile", lambda *_: (CODE, elsewhere))
-    prepared = native.prepare("search", "search_by_codes", tmp_path)
-    assert prepared == native.Prepared(CODE, compiled=True, path=None)
+    monkeypatch.setattr(linking, "_compile", lambda *_: (CODE, elsewhere))
+    prepared = linking.prepare("search", "search_by_codes", tmp_path)
+    assert prepared == linking.Prepared(CODE, compiled=True, path=None)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_target_names_the_numba_that_compiles() -> None:
+    import numba  # noqa: PLC0415 - not where it is missing
+
+    assert Target.here().compiler.startswith(f"numba {numba.__version__}, llvmlite ")
+
+
+@pytest.mark.parametrize(
+    ("processor", "features", "taken"),
+    [
+        ("a-processor", "+avx,+avx2,+sse2", True),
+        ("a-processor", "-avx,-avx2,+sse2", True),
+        ("a-processor", "+avx,+avx2,-sse2", False),
+        ("a-processor", "", False),
+        ("another", "+avx,+avx2,+sse2", False),
+    ],
+)
+def test_code_without_avx_is_kept_for_a_processor_with_it(
+    processor: str, features: str, taken: bool
+) -> None:
+    """Numba leaves it out where it makes code slower; anything else is another target."""
+    here = HERE._replace(features="+avx,+avx2,+sse2")
+    assert here.takes((here.triple, processor, features)) == taken
+
+
+# ---- called ------------------------------------------------------------------------------------
+
+
+def functions_of(body: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """``one`` and ``many`` around a kernel that does what is said in LLVM's language."""
+    machine = target.linker()
+    numbers = ", ".join(f"i64 %{name}" for name in "PWQDIkabpR")
+    kernel = f'define i32 @"k"(ptr %answer, ptr %error, {numbers}) {{\n{body}\n}}'
+    texts = (kernel, source("k", machine, object.__basicsize__))
+    loaded = linking._Loaded(Code(*(machine.emit_object(llvm.parse_assembly(t)) for t in texts)))
+    return loaded.function("one"), loaded.function("many")
+
+
+ONE = (1, 2, np.zeros(3, np.float32), np.zeros(4, np.float32), np.zeros(4, np.int64), 5, 6)
+MANY = tuple(range(1, 11))
+
+
+def sum_of(names: str) -> str:
+    """A kernel whose answer is a sum of what it was given, so many times as its place says."""
+    lines, total = [], "0"
+    for place, name in enumerate(names, 1):
+        lines.append(f"%t{place} = mul i64 %{name}, {place}")
+        lines.append(f"%s{place} = add i64 {total}, %t{place}")
+        total = f"%s{place}"
+    return "\n".join([*lines, f"store i64 {total}, ptr %answer", "ret i32 0"])
+
+
+def test_every_argument_has_its_place() -> None:
+    """Of one query, whose number of neighbours is the length of ids, and of a batch."""
+    one, many = functions_of(sum_of("PWkabpR"))
+    assert one(*ONE) == 1 * 1 + 2 * 2 + 3 * 4 + 4 * 0 + 5 * 1 + 6 * 5 + 7 * 6
+    P, W, *_, k, first, last, p, R = MANY
+    assert many(*MANY) == P + 2 * W + 3 * k + 4 * first + 5 * last + 6 * p + 7 * R
+    one, many = functions_of(sum_of("QDI"))
+    places = [array.ctypes.data for array in ONE[2:5]]
+    assert one(*ONE) == places[0] + 2 * places[1] + 3 * places[2]
+    assert many(*MANY) == 3 + 2 * 4 + 3 * 5
+
+
+def test_what_is_wrong_is_an_exception_and_no_answer() -> None:
+    one, many = functions_of("store i64 7, ptr %answer\nret i32 0")
+    assert (one(*ONE), many(*MANY)) == (7, 7)
+    for function, given in ((one, ONE), (many, MANY)):
+        for wrong in (given[:-1], (*given, 0), ()):
+            with pytest.raises(SystemError):
+                function(*wrong)
+        with pytest.raises(TypeError):
+            function(*given[:-1], 1.5)
+        with pytest.raises(OverflowError):
+            function(*given[:-1], 2**63)
+    one, many = functions_of("ret i32 1")  # as a kernel that raises
+    for function, given in ((one, ONE), (many, MANY)):
+        with pytest.raises(SystemError):
+            function(*given)
+
+
+def test_functions_keep_their_code() -> None:
+    one, _ = functions_of("store i64 7, ptr %answer\nret i32 0")
+    gc.collect()
+    assert one(*ONE) == 7
+
+
+# Eight threads ask for the kernel at the same time, then a forked child asks on.
+THREADS_AND_FORK = """
+import os, sys
+from concurrent.futures import ThreadPoolExecutor
+import numpy as np
+import scannlite as sl
+index, Q = sl.Index.load(sys.argv[1]), np.load(sys.argv[2])
+with ThreadPoolExecutor(8) as pool:
+    found = list(pool.map(lambda q: index.search(q, 5).ids.tolist(), Q))
+if hasattr(os, "fork") and os.fork() == 0:
+    os._exit(int(index.search(Q, 5).ids.tolist() != found))
+if hasattr(os, "fork"):
+    sys.exit(os.waitstatus_to_exitcode(os.wait()[1]) or found != index.search(Q, 5).ids.tolist())
+"""
+
+
+def test_threads_and_forked_processes_share_a_kernel(home: Path) -> None:
+    words = home / "codes.npz", home / "queries.npy"
+    fresh(THREADS_AND_FORK, *words, SCANNLITE_CACHE_DIR=str(home / "kernels"))
+
+
+@pytest.mark.parametrize("variable", [{"SCANNLITE_NUMBA": "0"}, {"NUMBA_DISABLE_JIT": "1"}])
+def test_twins_need_neither_code_nor_what_links_it(home: Path, variable: dict[str, str]) -> None:
+    lines = SEARCH.splitlines()
+    until = lines.index("from scannlite.engine.warmup import kernels_of, warm_kernel")
+    code = "\n".join([*lines[:until], "print(loaded)"])
+    assert fresh(code, home / "codes.npz", home / "queries.npy", **variable).strip() == "[]"

@@ -1,25 +1,25 @@
 """Machine code of kernels on disk: small files, good wherever they are moved to.
 
-A file is a line of JSON, which says what the code was compiled for, and the code: two object
-files of the system's own format. It is read from the first of some folders that has it, and
-written to the first that can be written to.
+A file is a line of JSON, which says what the code was compiled from and for, then the code, two
+object files of the system's own format, and a checksum of it all. It is read from the first of some
+folders that has it, and written to the first that can be written to.
 """
 
 from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import uuid4
 
-from scannlite.kernels.target import Target
+from scannlite.native.target import Target
 
 __all__ = ["Code", "keep", "kept"]
 
 _FORMAT = 1
+_CHECKSUM = 4  # bytes
 
 
 class Code(NamedTuple):
@@ -34,7 +34,7 @@ def kept(name: str, target: Target, among: list[Path]) -> tuple[Code, Path] | No
     for folder in among:
         path = _path(folder, name, target)
         with suppress(OSError, ValueError, KeyError, TypeError):
-            return _parse(path.read_bytes()), path
+            return _parse(path.read_bytes(), _told(name, target)), path
     return None
 
 
@@ -44,7 +44,7 @@ def keep(name: str, target: Target, code: Code, among: list[Path]) -> Path | Non
         temporary = path.with_name(f".{uuid4().hex}.tmp")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(b"".join(_pieces(name, target, code)))
+            temporary.write_bytes(_content(_told(name, target), code))
             temporary.replace(path)
         except OSError:
             with suppress(OSError):
@@ -58,24 +58,26 @@ def _path(folder: Path, name: str, target: Target) -> Path:
     return folder / f"{name}-{target.key}.kernel"
 
 
-def _pieces(name: str, target: Target, code: Code) -> Iterator[bytes]:
-    told = {
-        "scannlite_kernel": _FORMAT,
-        "name": name,
-        "sizes": [len(part) for part in code],
-        "crc32": zlib.crc32(b"".join(code)),
-        "target": target._asdict(),
-    }
-    yield json.dumps(told).encode() + b"\n"
-    yield from code
+def _told(name: str, target: Target) -> dict[str, Any]:
+    return {"scannlite_kernel": _FORMAT, "name": name, "target": target._asdict()}
 
 
-def _parse(content: bytes) -> Code:
-    line, _, code = content.partition(b"\n")
-    told = json.loads(line)
-    first, second = told["sizes"]
-    if told["scannlite_kernel"] != _FORMAT or len(code) != first + second:
-        raise ValueError("of another format, or cut")
-    if zlib.crc32(code) != told["crc32"]:
+def _content(told: dict[str, Any], code: Code) -> bytes:
+    line = json.dumps({**told, "sizes": [len(part) for part in code]}).encode()
+    content = b"".join([line, b"\n", *code])
+    return content + _checksum(content)
+
+
+def _parse(content: bytes, expected: dict[str, Any]) -> Code:
+    if _checksum(content[:-_CHECKSUM]) != content[-_CHECKSUM:]:
         raise ValueError("damaged")
+    line, _, code = content[:-_CHECKSUM].partition(b"\n")
+    told = json.loads(line)
+    first, second = told.pop("sizes")
+    if told != expected or len(code) != first + second:
+        raise ValueError("of something else, under this name")
     return Code(code[:first], code[first:])
+
+
+def _checksum(content: bytes) -> bytes:
+    return zlib.crc32(content).to_bytes(_CHECKSUM, "little")

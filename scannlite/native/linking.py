@@ -1,8 +1,4 @@
-"""Kernels of searching as functions of Python: from code kept on disk, or compiled and then kept.
-
-Where the code is there already, neither Numba nor the modules of kernels are imported: that is
-what the first search of a process would mostly wait for.
-"""
+"""Machine code as functions of Python: found on disk, or compiled and then kept there."""
 
 from __future__ import annotations
 
@@ -14,12 +10,12 @@ from typing import Any, NamedTuple
 
 import llvmlite.binding as llvm
 
-from scannlite.kernels.entry import source
-from scannlite.kernels.folders import folders
-from scannlite.kernels.kept import Code, keep, kept
-from scannlite.kernels.target import Target, linker
+from scannlite.native.entry import source
+from scannlite.native.folders import folders
+from scannlite.native.kept import Code, keep, kept
+from scannlite.native.target import Target, linker
 
-__all__ = ["Prepared", "prepare", "searchers"]
+__all__ = ["Prepared", "linked", "prepare"]
 
 _FASTCALL = 0x80  # METH_FASTCALL: arguments as an array of objects
 
@@ -72,7 +68,7 @@ class _Loaded:
         return made
 
 
-def searchers(room: str, name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
+def linked(room: str, name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """A kernel for one query, and for part of a batch."""
     loaded = _Loaded(prepare(room, name).code)
     return loaded.function("one"), loaded.function("many")
@@ -88,12 +84,14 @@ def prepare(room: str, name: str, folder: Path | None = None) -> Prepared:
     """
     target = Target.here()
     among = folders() if folder is None else [folder]
+    if not target.sources:  # so that nothing tells today's code from another release's
+        among = []
     found = kept(name, target, among)
     if found is not None:
         return Prepared(found[0], compiled=False, path=found[1])
-    code, made_for = _compile(room, name, target)
+    code, compiled_for = _compile(room, name, target)
     # Numba has other ways to be told what to compile for: what went by one of them is not kept.
-    path = keep(name, target, code, among) if made_for == target[:3] else None
+    path = keep(name, target, code, among) if target.takes(compiled_for) else None
     return Prepared(code, compiled=True, path=path)
 
 

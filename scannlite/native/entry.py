@@ -1,8 +1,9 @@
 """Functions that Python calls, around a kernel that takes whole numbers only: in LLVM's language.
 
-They take what they are given: whoever calls them has validated everything, and arrays are
-C-contiguous. So a query pays for no look at types and for no copy of an array's description, and
-machine code needs nothing of Numba once it is made.
+Whoever calls them has validated everything, and arrays are C-contiguous. So a query pays for no
+look at types and for no copy of an array's description, and machine code needs nothing of Numba
+once it is made. What can be seen at no cost is seen all the same: the number of arguments, a
+number that is none, and a kernel that did not get to its end, each of which is an exception.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ declare i64 @PyLong_AsLongLong(ptr)
 declare ptr @PyLong_FromLongLong(i64)
 declare ptr @PyEval_SaveThread()
 declare void @PyEval_RestoreThread(ptr)
+declare ptr @PyErr_Occurred()
+declare void @PyErr_BadInternalCall()
 declare i32 @"{kernel}"(ptr, ptr, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64)
 
 define internal i64 @number(ptr %arguments, i64 %place) {{
@@ -51,18 +54,49 @@ define internal ptr @run(i64 %P, i64 %W, i64 %Q, i64 %D, i64 %I, i64 %k,
                          i64 %first, i64 %last, i64 %p, i64 %R) {{
   %answer = alloca i64
   %error = alloca ptr
-  store i64 0, ptr %answer
+  %wrong = call ptr @PyErr_Occurred()
+  %sound = icmp eq ptr %wrong, null
+  br i1 %sound, label %search, label %leave
+
+search:
   %thread = call ptr @PyEval_SaveThread()
   %status = call i32 @"{kernel}"(ptr %answer, ptr %error, i64 %P, i64 %W, i64 %Q, i64 %D, i64 %I,
                                  i64 %k, i64 %first, i64 %last, i64 %p, i64 %R)
   call void @PyEval_RestoreThread(ptr %thread)
+  %ended = icmp eq i32 %status, 0
+  br i1 %ended, label %tell, label %refuse
+
+tell:
   %value = load i64, ptr %answer
   %object = call ptr @PyLong_FromLongLong(i64 %value)
   ret ptr %object
+
+refuse:
+  call void @PyErr_BadInternalCall()
+  br label %leave
+
+leave:
+  ret ptr null
+}}
+
+define internal i1 @given(i64 %count, i64 %wanted) {{
+  %all = icmp eq i64 %count, %wanted
+  br i1 %all, label %leave, label %refuse
+
+refuse:
+  call void @PyErr_BadInternalCall()
+  br label %leave
+
+leave:
+  ret i1 %all
 }}
 
 ; (P, W, q, distances, ids, p, R)
 define ptr @one(ptr %self, ptr %given, i64 %count) {{
+  %all = call i1 @given(i64 %count, i64 7)
+  br i1 %all, label %search, label %leave
+
+search:
   %P = call i64 @number(ptr %given, i64 0)
   %W = call i64 @number(ptr %given, i64 1)
   %Q = call i64 @data(ptr %given, i64 2)
@@ -74,10 +108,17 @@ define ptr @one(ptr %self, ptr %given, i64 %count) {{
   %object = call ptr @run(i64 %P, i64 %W, i64 %Q, i64 %D, i64 %I, i64 %k,
                           i64 0, i64 1, i64 %p, i64 %R)
   ret ptr %object
+
+leave:
+  ret ptr null
 }}
 
 ; (P, W, Q, D, I, k, first, last, p, R)
 define ptr @many(ptr %self, ptr %given, i64 %count) {{
+  %all = call i1 @given(i64 %count, i64 10)
+  br i1 %all, label %search, label %leave
+
+search:
   %P = call i64 @number(ptr %given, i64 0)
   %W = call i64 @number(ptr %given, i64 1)
   %Q = call i64 @number(ptr %given, i64 2)
@@ -91,6 +132,9 @@ define ptr @many(ptr %self, ptr %given, i64 %count) {{
   %object = call ptr @run(i64 %P, i64 %W, i64 %Q, i64 %D, i64 %I, i64 %k,
                           i64 %first, i64 %last, i64 %p, i64 %R)
   ret ptr %object
+
+leave:
+  ret ptr null
 }}
 """
 

@@ -1,21 +1,25 @@
-"""What machine code is good for: a processor, a compiler and its settings, and these sources.
+"""What machine code is good for: a processor, and what it was compiled from, by what, and how.
 
 Nothing here imports Numba: what is told apart here is what needs no compiler.
 """
 
 from __future__ import annotations
 
-import functools
 import hashlib
+import importlib.util
 import json
 import os
+import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import llvmlite
 import llvmlite.binding as llvm
 
-__all__ = ["Target", "linker", "source_digest"]
+from scannlite.kernels.sources import source_digest
+
+__all__ = ["Target", "linker"]
 
 # What Numba reads when it starts and what its code depends on.
 _SETTINGS = (
@@ -28,15 +32,6 @@ _SETTINGS = (
 )
 
 
-@functools.cache
-def source_digest() -> str:
-    """Of all sources of kernels: an edit, or an upgrade, anywhere here compiles anew."""
-    digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.read_bytes())
-    return digest.hexdigest()[:12]
-
-
 class Target(NamedTuple):
     """What code is compiled for.
 
@@ -44,9 +39,10 @@ class Target(NamedTuple):
         triple: LLVM's name of the architecture and system.
         processor: LLVM's name, or what ``NUMBA_CPU_NAME`` says.
         features: of the processor, as LLVM lists them, or ``NUMBA_CPU_FEATURES``.
-        compiler: the version of llvmlite, of which each goes with one of Numba.
+        compiler: the versions of Numba and of llvmlite.
         header: bytes of an object of Python before its own fields.
         settings: Numba's, where they are set.
+        sources: a digest of what is compiled; empty where an application ships without.
     """
 
     triple: str
@@ -55,6 +51,7 @@ class Target(NamedTuple):
     compiler: str
     header: int
     settings: dict[str, str]
+    sources: str
 
     @classmethod
     def here(cls) -> Target:
@@ -66,16 +63,25 @@ class Target(NamedTuple):
             llvm.get_process_triple(),
             named or llvm.get_host_cpu_name(),
             listed,
-            llvmlite.__version__,
+            f"numba {_numba_version()}, llvmlite {llvmlite.__version__}",
             object.__basicsize__,
             {name: os.environ[name] for name in _SETTINGS if name in os.environ},
+            source_digest(Path(__file__).parent),
         )
 
     @property
     def key(self) -> str:
-        """The same for the same sources and target, for a file's name."""
+        """The same for the same target, for a file's name."""
         told = json.dumps(self._asdict(), sort_keys=True).encode()
-        return f"{source_digest()}-{hashlib.sha256(told).hexdigest()[:12]}"
+        return f"{self.sources}-{hashlib.sha256(told).hexdigest()[:12]}"
+
+    def takes(self, compiled_for: tuple[str, ...]) -> bool:
+        """Whether that (triple, processor, features) is this; without AVX, it is as well.
+
+        Numba leaves AVX out by itself on processors that it makes slower.
+        """
+        features = self.features, self.features.replace("+avx", "-avx")
+        return compiled_for in {(self.triple, self.processor, each) for each in features}
 
 
 def _features() -> str:
@@ -83,6 +89,17 @@ def _features() -> str:
         return str(llvm.get_host_cpu_features().flatten())
     except RuntimeError:  # LLVM cannot tell
         return ""
+
+
+def _numba_version() -> str:
+    """Read where Numba has it: its import is what is not waited for here."""
+    numba = importlib.util.find_spec("numba")
+    if numba is not None and numba.origin is not None:
+        with suppress(OSError):
+            text = Path(numba.origin).with_name("_version.py").read_text(encoding="utf-8")
+            found = re.search(r'"version": "([^"]*)"', text)
+            return found[1] if found else ""
+    return ""
 
 
 def linker() -> Any:
