@@ -17,17 +17,15 @@ from pathlib import Path
 import numpy as np
 
 import scannlite as sl
+from scannlite.demo.collection import options_of
 from scannlite.embedders import Embedder, image_embedder, text_embedder
 from scannlite.scenes.describe import Scene, scene_of
 from scannlite.scenes.draw import draw
-from scannlite.scenes.evaluate import Found, K, Score, questions_of, scores_of
+from scannlite.scenes.evaluate import Found, K, Score, questions_of, scores_of, summary_of
 from scannlite.scenes.models import IMAGE_TOWER, TEXT_TOWER
 from scannlite.types import Floats, Ids
 
 SEED, QUESTIONS_SEED = 1, 2  # the towers were trained on scenes of seed 0
-# Of the 141 leaves that 20,000 rows have. Against exact search these lose up to 0.004 of partial
-# sentences and 0.012 of full ones, for these seeds and 11, 12; half as many lose 0.04 of full ones.
-LEAVES_TO_SEARCH = 16
 LEAST_PARTIAL, LEAST_FULL, MOST_LOST = 0.90, 0.60, 0.02  # of 20,000 rows and seen pairs
 
 Ways = dict[str, list[Score]]
@@ -51,7 +49,7 @@ def main() -> None:
     print(f"{len(rows)} pictures drawn and embedded in {time.perf_counter() - started:.1f} s")
     asked = questions_of(scenes, QUESTIONS_SEED, arguments.questions)
     text = text_embedder(arguments.text, num_threads=1)
-    index = device_index(rows)
+    index = sl.Index.build(rows, options_of(len(rows)), seed=0)
     print(repr(index))
     leaves = arguments.leaves_to_search
     ways = {
@@ -79,17 +77,6 @@ def exactly(rows: Floats, text: Embedder) -> Found:
     return found
 
 
-def device_index(rows: Floats) -> sl.Index:
-    """As the article builds it: leaves about the root of n, 128 codes a row."""
-    leaves = max(1, round(len(rows) ** 0.5))
-    options = sl.ScaNNOptions(
-        "dot_product",
-        tree=sl.Tree(leaves, min(LEAVES_TO_SEARCH, leaves)),
-        score_ah=sl.ScoreAH(1, 0.2),
-    )
-    return sl.Index.build(rows, options.for_device(), seed=0)
-
-
 def by_index(index: sl.Index, text: Embedder, leaves: int | None) -> Found:
     """The index looks into a few leaves and compares codes."""
 
@@ -108,34 +95,21 @@ def print_table(ways: Ways) -> None:
             one = line[0]
             found = (f"{score.score:8.4f}" for score in line)
             print(f"{one.kind:12}{pairs:>8}{one.questions:>8}{one.chance:>9.4f}", *found)
-        means = (f"{mean_of_partial(column):8.4f}" for column in columns)
+        means = (f"{summary_of(way, unseen=unseen).partial:8.4f}" for way in ways.values())
         print(f"{'all partial':12}{pairs:>8}{'':17}", *means)
 
 
 def missed_bars(ways: Ways) -> list[str]:
     """A sentence for each bar that sentences of seen pairs miss."""
-    seen = {way: [one for one in scores if not one.unseen] for way, scores in ways.items()}
-    measures = (("partial", mean_of_partial, LEAST_PARTIAL), ("full", share_of_full, LEAST_FULL))
+    exact, index = (summary_of(ways[way], unseen=False) for way in ("exact", "index"))
     missed = []
-    for name, measure, least in measures:
-        exact, index = measure(seen["exact"]), measure(seen["index"])
-        if index < least:
-            missed.append(f"{name}: the index scores {index:.4f}, the bar is {least}")
-        if exact - index > MOST_LOST:
-            missed.append(f"{name}: the index loses {exact - index:.4f}, the bar is {MOST_LOST}")
+    for name, least in (("partial", LEAST_PARTIAL), ("full", LEAST_FULL)):
+        found, lost = getattr(index, name), getattr(exact, name) - getattr(index, name)
+        if found < least:
+            missed.append(f"{name}: the index scores {found:.4f}, the bar is {least}")
+        if lost > MOST_LOST:
+            missed.append(f"{name}: the index loses {lost:.4f}, the bar is {MOST_LOST}")
     return missed
-
-
-def share_of_full(scores: Sequence[Score]) -> float:
-    """The share of full sentences that returned the picture they were written for."""
-    return next(score.score for score in scores if score.kind == "full")
-
-
-def mean_of_partial(scores: Sequence[Score]) -> float:
-    """The mean over all sentences but the full ones."""
-    partial = [score for score in scores if score.kind != "full"]
-    asked = [score.questions for score in partial]
-    return float(np.average([score.score for score in partial], weights=asked))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """What a query takes in the browser: the page of ``scannlite serve`` in Chromium, 20,000 pictures.
 
 ``python -m bench.web_latency``; Debian's chromium and chromium-driver and ``pip install selenium``
-make it possible. A question is timed where a person waits for it, in the page.
+make it possible. Pictures, models and sentences are the demo's. A question is timed where a person
+waits for it, in the page.
 """
 
 from __future__ import annotations
@@ -15,19 +16,15 @@ from typing import Any
 
 import numpy as np
 
-import scannlite as sl
-from bench.clusters import generated
 from bench.machine import about
-from scannlite.extras import imported
-from tests.embedders.tiny_models import regex_model, word_list
+from scannlite.cli.output import Progress
+from scannlite.demo import Collection, collect, write_pictures
+from scannlite.scenes.evaluate import questions_of
 from tests.web.browser import chromium, served
 
-N, D, QUERIES, K, SIDE = 20_000, 128, 520, 24, 96
+N, QUERIES, K = 20_000, 520, 24
 BUDGET_MS = 10.0
 PACE_MS = 100  # between an answer and the next key: who types faster than that is not waiting
-OPTIONS = sl.ScaNNOptions(
-    "dot_product", tree=sl.Tree(141, 4), score_ah=sl.ScoreAH(1, 0.2)
-).for_device()
 
 # Questions to the server one after another, and nothing else.
 ASKED = """
@@ -36,7 +33,7 @@ const [texts, k, done] = arguments;
   const rows = [];
   for (const text of texts) {
     const began = performance.now();
-    const response = await fetch(`/api/search?q=${text}&k=${k}`);
+    const response = await fetch(`/api/search?q=${encodeURIComponent(text)}&k=${k}`);
     await response.json();
     const round = performance.now() - began;
     rows.push([round, ...response.headers.get("Server-Timing").match(/[0-9.]+/g).map(Number)]);
@@ -79,16 +76,18 @@ def main() -> int:
     """Build, serve, ask, print a table; 1 if the budget is not met."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=N)
+    parser.add_argument("--demo", type=Path, help="folder to make it in and keep it; default: none")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        words = make(home, arguments.rows)
-        searcher = [home / "searcher.tflite", "--images", home / "pictures", "-k", K]
-        with served(searcher) as (address, _), chromium(home / "profile") as driver:
+        home = arguments.demo or Path(folder)
+        collection = make(home, arguments.rows)
+        sentences = distinct_sentences(collection)
+        searcher = [collection.searcher, "--images", home / "pictures", "-k", K]
+        with served(searcher) as (address, _), chromium(Path(folder) / "profile") as driver:
             driver.get(address)
             driver.set_script_timeout(600)
-            asked = np.array(run(driver, ASKED, words, K))
-            typed = np.array(run(driver, TYPED, words, PACE_MS))
+            asked = np.array(run(driver, ASKED, sentences, K))
+            typed = np.array(run(driver, TYPED, sentences, PACE_MS))
     print(
         json.dumps(about(["starlette", "uvicorn", "selenium"]) | {"rows": arguments.rows, "k": K})
     )
@@ -99,26 +98,25 @@ def main() -> int:
     return int(worst > BUDGET_MS)
 
 
-def make(home: Path, n: int) -> list[str]:
-    """A searcher of n rows, a picture for each, and the words it knows."""
-    problem = generated(n, D, "dot_product", queries=QUERIES)
-    pictures = home / "pictures"
-    pictures.mkdir()
-    pillow = imported("PIL.Image", "vision", "drawing pictures")
-    rng = np.random.default_rng(0)
-    for row in range(n):
-        coarse = rng.integers(0, 256, (6, 6, 3), np.uint8)
-        pillow.fromarray(coarse).resize((SIDE, SIDE)).save(pictures / f"{row:06}.jpg", quality=85)
-    (home / "text.tflite").write_bytes(regex_model(problem.Q))
-    index = sl.Index.build(problem.X, OPTIONS, metadata=[f"{row:06}" for row in range(n)])
-    index.save(home / "searcher.tflite", embedder=home / "text.tflite")
-    return word_list(len(problem.Q))
+def make(home: Path, n: int) -> Collection:
+    """The demo's searcher, and a file for each picture."""
+    with Progress() as progress:
+        collection = collect(n, home, progress)
+        write_pictures(home / "pictures", collection.scenes, progress)
+    return collection
 
 
-def run(driver: Any, script: str, words: list[str], number: int) -> Any:
+def distinct_sentences(collection: Collection) -> list[str]:
+    """As many as are asked, of all kinds."""
+    asked = questions_of(collection.scenes, seed=2)
+    sentences = list(dict.fromkeys(question.sentence.text for question in asked))
+    return np.random.default_rng(0).permutation(sentences)[:QUERIES].tolist()
+
+
+def run(driver: Any, script: str, sentences: list[str], number: int) -> Any:
     """After a few that warm up."""
-    driver.execute_async_script(script, words[:20], number)
-    return driver.execute_async_script(script, words[20:], number)
+    driver.execute_async_script(script, sentences[:20], number)
+    return driver.execute_async_script(script, sentences[20:], number)
 
 
 def table(title: str, columns: dict[str, Any]) -> float:

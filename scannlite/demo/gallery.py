@@ -78,8 +78,9 @@ def write_pictures(folder: Path, scenes: Sequence[Scene], progress: Progress) ->
     for row, scene in enumerate(scenes):
         name = name_of(row)
         if name not in there:
-            with replacing(folder / name) as file:
-                file.write(encode(draw(scene)))
+            unfinished = folder / f".{name}.tmp"  # so that who stops this leaves no half picture
+            unfinished.write_bytes(encode(draw(scene)))
+            unfinished.replace(folder / name)
         progress("write pictures", row + 1, len(scenes))
 
 
