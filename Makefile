@@ -1,6 +1,6 @@
 # `make demo` and `make test` are all a newcomer needs: both make .venv and install what they use.
 .POSIX:
-.PHONY: help demo test check nojit bounds variants test-arm arm-gate kernels fuzz reference runtimes browser clean
+.PHONY: help demo test check nojit bounds variants test-arm arm-gate kernels fuzz reference runtimes browser examples clean
 
 PYTHON = python3
 PYTHON311 = python3.11
@@ -22,6 +22,7 @@ help:
 	@echo 'make reference  the TFLite Searcher itself beside ours; needs Python 3.11'
 	@echo 'make runtimes  embedders on every runtime and Python that is here'
 	@echo 'make browser the search page in headless Chromium, which must be there with its driver'
+	@echo 'make examples the training of two towers, very small; installs TensorFlow beside'
 	@echo 'make clean   remove .venv and everything else that was made here'
 
 demo: .venv/installed
@@ -69,8 +70,11 @@ runtimes:
 browser: .venv/browsers
 	$(PYTEST) tests/web/test_page.py
 
+examples: .venv-tensorflow/installed
+	.venv-tensorflow/bin/python -m pytest tests/examples
+
 clean:
-	rm -rf .arm .venv .venv-scann .venv-reference .venv-runtimes .fuzz .pytest_cache .ruff_cache .mypy_cache .hypothesis scannlite-demo
+	rm -rf .arm .venv .venv-scann .venv-reference .venv-runtimes .venv-tensorflow .fuzz .pytest_cache .ruff_cache .mypy_cache .hypothesis scannlite-demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A newer pip first: dependency groups need pip 25.1.
@@ -100,4 +104,12 @@ clean:
 .venv-reference/installed:
 	$(PYTHON311) -m venv .venv-reference
 	.venv-reference/bin/python -m pip install --quiet 'tflite-support==0.4.4' 'numpy<2'
+	touch $@
+
+# What trains the models that ship; nothing else needs it.
+.venv-tensorflow/installed: pyproject.toml examples/dual_encoder/requirements.txt
+	$(PYTHON) -m venv .venv-tensorflow
+	.venv-tensorflow/bin/python -m pip install --quiet --upgrade pip
+	.venv-tensorflow/bin/python -m pip install --quiet --editable '.[tflite,vision]' --group test \
+		-r examples/dual_encoder/requirements.txt
 	touch $@
