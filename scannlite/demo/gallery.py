@@ -104,9 +104,9 @@ def _figures(measured: Measured) -> str:
     """The few numbers that sum it up."""
     total = measured.timings.by_stage()["total"]
     facts = (
-        (f"{measured.index.partial:.0%}", "of the pictures found are as the sentence says"),
-        (f"{measured.index.full:.0%}", "of pictures that are told in full come among ten"),
-        (f"{measured.recall:.0%}", "of what exact search finds is found"),
+        (f"{measured.index.partial:.1%}", "of the pictures found are as the sentence says"),
+        (f"{measured.index.full:.1%}", "of pictures that are told in full come among ten"),
+        (f"{measured.recall:.1%}", "of what exact search finds is found"),
         (f"{total['p50']:.2f} ms", "from a sentence to ten pictures, in one thread"),
     )
     items = "".join(
