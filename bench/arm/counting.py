@@ -14,14 +14,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+import scannlite as sl
 from bench.arm.boards import Processor
 from bench.arm.compiling import ROOT, settings
+from bench.arm.inside import K
 
 __all__ = [
     "HOME",
     "PROFILE",
     "Block",
     "Stretch",
+    "check_answers",
     "counted",
     "parse_libraries",
     "parse_stretches",
@@ -102,13 +107,16 @@ def counted(
         code: the folder of ``compile_kernels``.
         files: an index and its queries.
         count: of queries.
+
+    Raises:
+        RuntimeError: it finds what is not found here.
     """
     arm = not processor.triple.startswith("x86")
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder, "counts")
+        out, answers = Path(folder, "counts"), Path(folder, "answers.npz")
         modelled = "/".join(f"{size}:{ways}" for size, ways in caches)
         plugin = f"{PROFILE}/counts.so,out={out},umask={_UMASK[arm]}"
-        inside = ["-m", "bench.arm.inside", *map(str, files), str(count)]
+        inside = ["-m", "bench.arm.inside", *map(str, files), str(count), str(answers)]
         command = [
             *_emulator("qemu-aarch64" if arm else "qemu-x86_64"),
             *("-plugin", plugin + (f",caches={modelled}" if caches else "")),
@@ -127,7 +135,21 @@ def counted(
             check=True,
             text=True,
         )
+        check_answers(files, answers)
         return list(parse_stretches(out.read_text(encoding="ascii"), parse_libraries(done.stdout)))
+
+
+def check_answers(files: tuple[Path, Path], answers: Path) -> None:
+    """Instructions count for nothing where they do not find what is found here, to the last bit.
+
+    Raises:
+        RuntimeError: another answer.
+    """
+    expected = sl.Index.load(files[0], verify=False).search(np.load(files[1]), K)
+    with np.load(answers) as found:
+        for name, value in expected._asdict().items():
+            if found[name].tobytes() != value.tobytes():
+                raise RuntimeError(f"{name} of {files[0].name} are others than here")
 
 
 def _emulator(program: str) -> list[str]:

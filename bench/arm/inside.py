@@ -1,8 +1,8 @@
 """Run by the emulated Python: queries, each between marks that the plugin of QEMU sees.
 
-``python -m bench.arm.inside INDEX QUERIES COUNT``: the first queries compile and warm, then COUNT
-queries follow each other, then one more with the modelled caches emptied. Where code was compiled
-to is printed at the end, as ranges of addresses.
+``python -m bench.arm.inside INDEX QUERIES COUNT ANSWERS``: the first queries compile and warm, then
+COUNT queries follow each other, then one more with the modelled caches emptied. What they found
+goes into ANSWERS. Where code was compiled to is printed at the end, as ranges of addresses.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ def main() -> None:
     mark(BEGIN)
     search(queries[WARMING + count], K)
     mark(END)
+    distances, ids = index.search(np.array(queries), K)
+    np.savez(sys.argv[4], distances=distances, ids=ids)
     for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines():
         addresses, access, *_, path = [*line.split(maxsplit=5), ""][:6]
         print(addresses, access, path)

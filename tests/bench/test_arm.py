@@ -6,13 +6,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+import scannlite as sl
 from bench.arm.band import OFTEN, Clock, band, looped
 from bench.arm.boards import A72, BOARDS
-from bench.arm.counting import Block, Stretch, parse_libraries, parse_stretches
+from bench.arm.counting import Block, Stretch, check_answers, parse_libraries, parse_stretches
 from bench.arm.cycles import parse_blocks, parse_cycles
 from bench.arm.gate import compare, unlike
+from bench.arm.inside import K
 from bench.arm.loops import LOOPS
 
 LOOP = Block(instructions=10, runs=1_000, code=b"loop", kernel=True)
@@ -105,3 +108,20 @@ def test_another_compiler_is_no_judge_of_kernels(capsys: pytest.CaptureFixture[s
     assert compare({"x, kernel": 9}, {"x, kernel": 1}, others)
     assert "NOT JUDGED: kernel: numba 1.1, not 1" in capsys.readouterr().out
     assert not compare({"x, Python": 9}, {"x, Python": 1}, others)
+
+
+def test_instructions_that_find_something_else_count_for_nothing(tmp_path):
+    """The index and queries as on disk, and one distance that is off by its last bit."""
+    X = np.random.default_rng(0).standard_normal((200, 8), dtype=np.float32)
+    index, queries = tmp_path / "index.npz", tmp_path / "queries.npy"
+    options = sl.ScaNNOptions("squared_l2", tree=sl.Tree(5, 2), score_ah=sl.ScoreAH(2))
+    sl.Index.build(X, options).save(index)
+    np.save(queries, X[:4])
+    distances, ids = sl.Index.load(index).search(X[:4], K)
+    answers = tmp_path / "answers.npz"
+    np.savez(answers, distances=distances, ids=ids)
+    check_answers((index, queries), answers)
+    distances[1, 2] = np.nextafter(distances[1, 2], np.float32(9))
+    np.savez(answers, distances=distances, ids=ids)
+    with pytest.raises(RuntimeError, match=r"distances of index.npz are others than here"):
+        check_answers((index, queries), answers)
