@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scannlite.demo import Collection, Storyteller, collect
+from scannlite.demo import Collection, Measured, Storyteller, collect
 
 ROWS = 1_000
 
@@ -21,3 +21,8 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Collection:
 @pytest.fixture(scope="session")
 def teller(collection: Collection) -> Storyteller:
     return Storyteller(collection)
+
+
+@pytest.fixture(scope="session")
+def measured(teller: Storyteller) -> Measured:
+    return teller.measure(silent)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scannlite.demo import Collection, Storyteller, write_gallery, write_pictures
+from scannlite.demo import Collection, Measured, Storyteller, write_gallery, write_pictures
 from scannlite.embedders.pictures import decode_image
 from scannlite.scenes.draw import draw
 from scannlite.web.pictures import Pictures
@@ -34,11 +34,11 @@ class Tags(HTMLParser):
 
 @needs_runtime
 def test_the_page_shows_every_answer_and_needs_nothing_else(
-    tmp_path: Path, teller: Storyteller, collection: Collection
+    tmp_path: Path, teller: Storyteller, collection: Collection, measured: Measured
 ):
     answers = [teller.ask(HOSTILE), teller.ask("qwerty"), *teller.dozen()]
     path = tmp_path / "results.html"
-    write_gallery(path, collection, answers, teller.measure(silent))
+    write_gallery(path, collection, answers, measured)
     page = path.read_text(encoding="utf-8")
     tags = Tags(page).found
     names = [tag for tag, _ in tags]

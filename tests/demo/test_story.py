@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scannlite.demo import SENTENCES, Answer, Collection, Storyteller
+from scannlite.demo import SENTENCES, Answer, Collection, Measured, Storyteller
 from scannlite.scenes.meaning import Meaning, satisfies
 from scannlite.scenes.reading import meaning_of
-from tests.demo.conftest import silent
 from tests.embedders.runtimes import needs_runtime
 
 
@@ -76,12 +75,11 @@ def test_pictures_are_told_in_words(teller: Storyteller, collection: Collection)
 
 
 @needs_runtime
-def test_measures_are_far_better_than_chance(teller: Storyteller):
+def test_measures_are_far_better_than_chance(measured: Measured):
     """The bars are those of 20,000 pictures, in bench.text_to_image; here are too few for most."""
-    measured = teller.measure(silent)
     for summary in (measured.exact, measured.index):
         assert summary.chance < 0.2
-        assert summary.partial > 0.6
+        assert summary.partial > 0.8
         assert summary.full > 0.9
     assert measured.recall > 0.6
     lines = list(measured.lines())
