@@ -71,6 +71,13 @@ class Timings:
             for stage, column in zip(self.stages, table.T.round(4).tolist(), strict=True)
         }
 
+    def lines(self, kind: Kind) -> Iterator[str]:
+        """A table for people, a line a stage, of queries of some kind."""
+        yield f"{'ms':>10}" + "".join(f"{column:>10}" for column in self.columns)
+        for stage, row in self.by_stage().items():
+            name = "tokenise" if (stage, kind) == ("prepare", "text") else stage
+            yield f"{name:>10}" + "".join(f"{value:10.3f}" for value in row.values())
+
     def judged(self, budget_ms: float, percentile: float) -> Verdict:
         """Whether a percentile of whole queries is within a budget; to the last bit is within."""
         took = float(np.percentile(self.others[:, -1], percentile))
@@ -151,11 +158,7 @@ class Report:
         asked = f"{len(self.timings.others):,} {self.kind} queries in one thread"
         yield f"{self.searcher}: {asked}, {self.k} neighbours each of {self.rows:,} rows"
         yield ""
-        stages = self.timings.by_stage()
-        yield f"{'ms':>10}" + "".join(f"{column:>10}" for column in self.timings.columns)
-        for stage, row in stages.items():
-            name = "tokenise" if (stage, self.kind) == ("prepare", "text") else stage
-            yield f"{name:>10}" + "".join(f"{value:10.3f}" for value in row.values())
+        yield from self.timings.lines(self.kind)
         if self.cold is not None:
             cold = _percentiles(self.cold).values()
             yield f"{'cold':>10}" + "".join(f"{value:10.3f}" for value in cold)

@@ -12,9 +12,15 @@ import numpy as np
 from scannlite.cli.budget import WholeQuery, time_queries
 from scannlite.cli.report import Timings
 from scannlite.demo.collection import Collection
-from scannlite.scenes.describe import UNSEEN
 from scannlite.scenes.dice import Dice
-from scannlite.scenes.evaluate import K, Summary, questions_of, scores_of, summary_of
+from scannlite.scenes.evaluate import (
+    K,
+    Summary,
+    questions_of,
+    scores_of,
+    speaks_of_unseen,
+    summary_of,
+)
 from scannlite.scenes.meaning import Facts, Meaning
 from scannlite.scenes.reading import meaning_of
 from scannlite.scenes.sentences import full
@@ -121,10 +127,7 @@ class Measured:
                 yield f"{name + which:51}" + " ".join(f"{value:7.3f}" for value in values)
         yield f"{'recall@10 against exact search':60}{self.recall:7.3f}"
         yield ""
-        yield f"{'ms':>10}" + "".join(f"{column:>10}" for column in self.timings.columns)
-        for stage, row in self.timings.by_stage().items():
-            name = "tokenise" if stage == "prepare" else stage
-            yield f"{name:>10}" + "".join(f"{value:10.3f}" for value in row.values())
+        yield from self.timings.lines("text")
         yield str(self.timings.judged(_BUDGET_MS, 95))
 
 
@@ -162,7 +165,7 @@ class Storyteller:
             distances=distances,
             true=tuple(true[rows].tolist()) if says else (),
             there=int(true.sum()) if says else 0,
-            unseen=any((mention.shape, mention.colour) in UNSEEN for mention in meaning.mentions),
+            unseen=speaks_of_unseen(meaning),
             own=own,
             milliseconds=1e3 * seconds,
         )

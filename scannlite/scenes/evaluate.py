@@ -18,7 +18,16 @@ from scannlite.scenes.meaning import Facts, Meaning
 from scannlite.scenes.sentences import KINDS, Sentence, full, partial
 from scannlite.types import AnyArray, Ids
 
-__all__ = ["Found", "Question", "Score", "Summary", "questions_of", "scores_of", "summary_of"]
+__all__ = [
+    "Found",
+    "Question",
+    "Score",
+    "Summary",
+    "questions_of",
+    "scores_of",
+    "speaks_of_unseen",
+    "summary_of",
+]
 
 Found = Callable[[Sequence[str]], Ids]
 """Answers q sentences with the rows of k pictures each, (q, k), -1 for none."""
@@ -99,7 +108,7 @@ def questions_of(scenes: Sequence[Scene], seed: int, count: int = 100) -> list[Q
         for number in range(_TRIES * count):
             dice = Dice(seed, number, place)
             sentence = partial(kind, scene_of(seed, number), dice)
-            unseen = _speaks_of_unseen(sentence.meaning)
+            unseen = speaks_of_unseen(sentence.meaning)
             if not wanted[unseen]:
                 continue
             satisfied = int(facts.satisfying(sentence.meaning).sum())
@@ -176,5 +185,6 @@ def _score(asked: Sequence[Question], grades: AnyArray, kind: str, unseen: bool)
     return Score(kind, unseen, len(rows), float(grades[rows].mean()), chance)
 
 
-def _speaks_of_unseen(meaning: Meaning) -> bool:
+def speaks_of_unseen(meaning: Meaning) -> bool:
+    """Whether a sentence speaks of a pair of ``describe.UNSEEN``."""
     return any((mention.shape, mention.colour) in UNSEEN for mention in meaning.mentions)
