@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle
 
@@ -12,6 +12,7 @@ import numpy as np
 from scannlite.cli.budget import WholeQuery, time_queries
 from scannlite.cli.report import Timings
 from scannlite.demo.collection import Collection
+from scannlite.engine.truth import Judge
 from scannlite.scenes.dice import Dice
 from scannlite.scenes.evaluate import (
     K,
@@ -24,7 +25,7 @@ from scannlite.scenes.evaluate import (
 from scannlite.scenes.meaning import Facts, Meaning
 from scannlite.scenes.reading import meaning_of
 from scannlite.scenes.sentences import full
-from scannlite.types import Floats, Ids, Progress
+from scannlite.types import Floats, Ids, Neighbors, Progress
 
 __all__ = ["SENTENCES", "Answer", "Measured", "Storyteller"]
 
@@ -184,7 +185,8 @@ class Storyteller:
         embeddings = self._collection.text.embed_batch(texts)
         exact = _nearest(embeddings, rows)
         progress("measure", 1, 3)
-        found = self._rows_of(self._collection.index.search(embeddings, K).ids)
+        distances, ids = self._collection.index.search(embeddings, K)
+        found = self._rows_of(ids)
         progress("measure", 2, 3)
         by_exact = scores_of(scenes, asked, lambda _: exact)
         by_index = scores_of(scenes, asked, lambda _: found)
@@ -196,7 +198,7 @@ class Storyteller:
             index=summary_of(by_index, unseen=False),
             exact_unseen=summary_of(by_exact, unseen=True),
             index_unseen=summary_of(by_index, unseen=True),
-            recall=_overlap(found, exact),
+            recall=Judge(embeddings, K, ids=exact).recall(Neighbors(distances, found)),
             questions=len(asked),
             timings=timings,
         )
@@ -226,9 +228,3 @@ def _nearest(queries: Floats, rows: Floats) -> Ids:
         order = np.argsort(np.take_along_axis(part, best, axis=1), axis=1, kind="stable")
         found[start : start + len(part)] = np.take_along_axis(best, order, axis=1)
     return found
-
-
-def _overlap(found: Sequence[Ids] | Ids, truth: Ids) -> float:
-    """Which share of the true neighbours was found."""
-    hits = [np.intersect1d(ours, theirs).size for ours, theirs in zip(found, truth, strict=True)]
-    return float(np.sum(hits) / truth.size)
